@@ -1,0 +1,233 @@
+"""Where a result came from, and how it reaches the disk whole: digests, git revision, atomic publication."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_BLOCK = 1 << 20
+
+
+def sha256_file(path: Path) -> str:
+    """
+    SHA-256 of a file's bytes.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def sha256_tree(folder: Path, pattern: str = "**/*") -> str:
+    """
+    SHA-256 over the names and digests of all files below a folder, in order of their names.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    pattern : str
+        Which files count, as a glob relative to `folder`.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.glob(pattern) if p.is_file()):
+        digest.update(f"{path.relative_to(folder).as_posix()} {sha256_file(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def sha256_json(value: Any) -> str:
+    """
+    SHA-256 of a value written as canonical JSON (sorted keys, no spaces).
+
+    Parameters
+    ----------
+    value : object
+        Anything ``json`` can write.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def code_digest() -> str:
+    """
+    Digest of the package's own source and shipped tables, so that a result names the code even outside git.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
+    folder = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
+        digest.update(f"{path.relative_to(folder).as_posix()} {sha256_file(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def git_revision(folder: Path | None = None) -> str:
+    """
+    Commit of the checkout, with ``-dirty`` where tracked files were changed.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Any folder of the checkout; the working directory by default.
+
+    Returns
+    -------
+    str
+        40 hexadecimal digits, perhaps with ``-dirty``; ``"unknown"`` outside a checkout.
+    """
+
+    def ask(*words: str) -> str:
+        command = ["git", *words]
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        revision = ask("rev-parse", "HEAD")
+        return f"{revision}-dirty" if ask("status", "--porcelain", "--untracked-files=no") else revision
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def publish_file(path: Path) -> Iterator[Path]:
+    """
+    Write a file beside its target and rename it into place when the block ends well.
+
+    Parameters
+    ----------
+    path : Path
+        The target; its folder is made.
+
+    Yields
+    ------
+    Path
+        Where to write. If the block raises, the target is left as it was and the partial file is removed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    staged = Path(name)
+    try:
+        yield staged
+        staged.chmod(0o644)
+        _sync(staged)
+        staged.replace(path)
+        _sync(path.parent)
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def publish_folder(path: Path, *, replace: bool) -> Iterator[Path]:
+    """
+    Fill a folder beside its target and rename it into place when the block ends well.
+
+    Parameters
+    ----------
+    path : Path
+        The target folder; its parent is made.
+    replace : bool
+        Whether a target that exists already is replaced; otherwise it is an error.
+
+    Yields
+    ------
+    Path
+        Where to write. If the block raises, the target is left as it was and the partial folder is removed.
+
+    Raises
+    ------
+    FileExistsError
+        If the target exists and may not be replaced.
+    """
+    if path.exists() and not replace:
+        raise FileExistsError(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staged = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        yield staged
+        staged.chmod(0o755)
+        for written in staged.rglob("*"):
+            _sync(written)
+        _swap(staged, path, replace=replace)
+        _sync(path.parent)
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def _swap(staged: Path, path: Path, *, replace: bool) -> None:
+    """Rename onto the target; an old target is moved aside first, because a folder cannot be renamed onto a full one."""
+    if replace and path.exists():
+        old = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
+        path.rename(old / path.name)
+        staged.rename(path)
+        shutil.rmtree(old)
+    else:
+        staged.rename(path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """
+    Write a value as indented JSON, atomically; NaN and infinity are refused.
+
+    Parameters
+    ----------
+    path : Path
+        Target file.
+    value : object
+        Anything ``json`` can write.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    with publish_file(path) as staged:
+        staged.write_text(text, encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """
+    Read a JSON file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    object
+    """
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,306 @@
+"""Settings: ``params.yaml`` as frozen, typed, validated objects.
+
+The file has a common part and one overlay a profile; what a stage receives is the common part with the chosen overlay
+laid over it. An unknown key is an error that names the nearest known one.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from exsitu.columns import nearest
+from exsitu.errors import SettingsError
+
+PositiveInt = Annotated[int, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Velocity = tuple[float, float, float]
+
+Variant = Literal["none", "vm_first", "vm_last", "vm_first_last", "zm_first", "zm_last", "zm_first_last"]
+"""A way to transfer: whose labels, and which layers learn."""
+
+InputSetName = Literal["4D", "4D+phot", "4D+feh", "5D", "5D+phot", "5D+feh", "6D", "6D+phot", "6D+feh"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Galaxy(_Frozen):
+    """A mock galaxy and the solar viewpoints (0, 1, 2) it is seen from."""
+
+    galaxy: str
+    viewpoints: tuple[int, ...]
+
+    @property
+    def surveys(self) -> tuple[str, ...]:
+        """Names of its surveys, ``<galaxy>/lsr<N>``."""
+        return tuple(f"{self.galaxy}/lsr{n}" for n in self.viewpoints)
+
+
+class Data(_Frozen):
+    """Which mock galaxies play which part."""
+
+    pretraining: Galaxy
+    target: Galaxy
+    galaxy_seed: int
+
+
+class Quality(_Frozen):
+    """The quality cut 0 < parallax_error / parallax < max_fractional_parallax_error."""
+
+    max_fractional_parallax_error: PositiveFloat
+
+
+class VelocityMixture(_Frozen):
+    """The VM selection (paper, Sec. 3): a mixture of two Gaussians in velocity, and [Fe/H] below a limit (dex)."""
+
+    max_feh: float
+    disc_mean_kms: Velocity
+    halo_mean_kms: Velocity
+
+
+class HeightMetallicity(_Frozen):
+    """The ZM selection (paper, Sec. 3): height above the plane (kpc) and [Fe/H] below a limit (dex)."""
+
+    min_height_kpc: PositiveFloat
+    max_feh: float
+
+
+class Labels(_Frozen):
+    """The traditional selections."""
+
+    v_lsr_kms: PositiveFloat
+    vm: VelocityMixture
+    zm: HeightMetallicity
+
+
+class Network(_Frozen):
+    """Inputs and shape of the network."""
+
+    input_set: InputSetName
+    representation: Literal["measured"]
+    hidden: tuple[PositiveInt, ...]
+
+
+class Plateau(_Frozen):
+    """Learning rate times `factor` after `patience` epochs without improvement, never below `floor`."""
+
+    factor: Fraction
+    patience: PositiveInt
+    floor: PositiveFloat
+
+
+class Training(_Frozen):
+    """How a network is trained (paper, Sec. 4.2)."""
+
+    draws_per_star: PositiveInt
+    accreted_per_batch: PositiveInt
+    accreted_weight: PositiveFloat
+    learning_rate: PositiveFloat
+    plateau: Plateau
+    stop_patience: PositiveInt
+
+
+class Transfer(_Frozen):
+    """How a network is transferred (paper, Sec. 7)."""
+
+    learning_rate: PositiveFloat
+    variants: tuple[Variant, ...]
+
+
+class Bins(_Frozen):
+    """Equal bins between two velocities, km/s."""
+
+    low: float
+    high: float
+    count: PositiveInt
+
+
+class Cuts(_Frozen):
+    """Score cuts from `low` to `high`."""
+
+    low: Fraction
+    high: Fraction
+    step: PositiveFloat
+
+
+class Acceptance(_Frozen):
+    """What a recipe must reach on test stars whose truth is known."""
+
+    min_auc: Fraction
+    min_purity: Fraction
+    min_efficiency_accreted: Fraction
+    max_sum_chi2: PositiveFloat
+
+
+class Evaluation(_Frozen):
+    """How networks are compared."""
+
+    velocity_bins: Bins
+    cuts: Cuts
+    min_selected: PositiveInt
+    acceptance: Acceptance
+
+
+class Survey(_Frozen):
+    """A survey that can be released by name; `truth` is read by the audit alone."""
+
+    path: Path
+    release: str
+    truth: Path | None = None
+
+
+class Tracking(_Frozen):
+    """Where MLflow keeps runs, and the name of the registered model."""
+
+    uri: str
+    artifacts: Path
+    model_name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
+
+
+class Mocks(_Frozen):
+    """Where mock surveys come from: the built-in generator, or ananke's files below `root`."""
+
+    source: Literal["builtin", "ananke"]
+    stars_per_viewpoint: PositiveInt
+    particle_mass_msun: PositiveFloat | None = None
+    accreted_particle_mass_msun: PositiveFloat | None = None
+    error_profile: Literal["ananke", "dr2"] | None = None
+    root: Path | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Mocks":
+        generator = (self.particle_mass_msun, self.accreted_particle_mass_msun, self.error_profile)
+        if self.source == "builtin" and None in generator:
+            raise ValueError("source 'builtin' needs particle_mass_msun, accreted_particle_mass_msun, error_profile")
+        return self
+
+
+class MilkyWay(_Frozen):
+    """Where the Milky Way comes from: the built-in stand-in, or Gaia and spectroscopic files by path."""
+
+    source: Literal["standin", "files"]
+    gaia_stars: PositiveInt | None = None
+    spectroscopic_stars: PositiveInt | None = None
+    gaia: tuple[Path, ...] | None = None
+    spectroscopy: Path | None = None
+    best_neighbour: Path | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "MilkyWay":
+        if self.source == "standin" and None in (self.gaia_stars, self.spectroscopic_stars):
+            raise ValueError("source 'standin' needs gaia_stars and spectroscopic_stars")
+        return self
+
+
+class Samples(_Frozen):
+    """Numbers of stars set aside; training takes the rest."""
+
+    validation_stars: PositiveInt
+    test_stars: PositiveInt
+    transfer_stars: PositiveInt
+
+
+class Epochs(_Frozen):
+    """Most epochs of a training; it may stop earlier."""
+
+    pretraining: PositiveInt
+    transfer: PositiveInt
+
+
+class Settings(_Frozen):
+    """Everything a stage can be told. See ``params.yaml`` for what each key does."""
+
+    profile: str
+    seed: int
+    data: Data
+    quality: Quality
+    labels: Labels
+    network: Network
+    training: Training
+    transfer: Transfer
+    evaluation: Evaluation
+    surveys: dict[str, Survey]
+    tracking: Tracking
+    mocks: Mocks
+    milky_way: MilkyWay
+    samples: Samples
+    epochs: Epochs
+    chunk_rows: PositiveInt
+
+
+def _merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in overlay.items():
+        nested = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if nested else value
+    return merged
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    """Keys the settings know at the place of an error."""
+    model: type[BaseModel] = Settings
+    for step in location:
+        annotation = model.model_fields[step].annotation if step in model.model_fields else None
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            model = annotation
+        elif model.model_fields.get(str(step)) and str(step) == "surveys":
+            model = Survey
+    return list(model.model_fields)
+
+
+def _explain(path: Path, error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors():
+        where = ".".join(str(step) for step in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            key, known = str(problem["loc"][-1]), _known_keys(problem["loc"][:-1])
+            lines.append(f"unknown key {where!r}{nearest(key, known)}")
+        elif problem["type"] == "missing":
+            lines.append(f"missing key {where!r}")
+        else:
+            lines.append(f"{where or 'settings'} = {problem['input']!r}: {problem['msg']}")
+    return f"{path}: " + "; ".join(lines)
+
+
+def load_settings(path: Path = Path("params.yaml"), profile: str | None = None) -> Settings:
+    """
+    Read the settings.
+
+    Parameters
+    ----------
+    path : Path
+        The YAML file.
+    profile : str, optional
+        Overlay to use instead of the one the file names.
+
+    Returns
+    -------
+    Settings
+
+    Raises
+    ------
+    SettingsError
+        If the file is missing or not YAML, a key is unknown or missing, or a value is not allowed.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(
+            f"no {path} here; run exsitu in the folder of the repository, or name one with --params"
+        ) from None
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path} is not YAML: {error}") from None
+    if not isinstance(raw, dict) or not isinstance(raw.get("profiles"), dict):
+        raise SettingsError(f"{path} needs a mapping with the key 'profiles'")
+    profiles = raw.pop("profiles")
+    name = profile or raw.get("profile")
+    if name not in profiles:
+        raise SettingsError(f"{path}: no profile {name!r}{nearest(str(name), profiles)}; known: {', '.join(profiles)}")
+    try:
+        return Settings.model_validate(_merge(raw, {**profiles[name], "profile": name}))
+    except ValidationError as error:
+        raise SettingsError(_explain(path, error)) from None

@@ -1,0 +1,23 @@
+"""What tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+REAL_DATA = Path(os.environ.get("EXSITU_REAL_DATA", REPOSITORY.parent / "shared" / "data" / "real"))
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """Root of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of real stars; tests that need it are skipped where it is absent, and only there."""
+    if not REAL_DATA.is_dir():
+        pytest.skip(f"no real data at {REAL_DATA}; set EXSITU_REAL_DATA")
+    return REAL_DATA
