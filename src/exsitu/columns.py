@@ -118,7 +118,7 @@ _IDS = (
         "Source identifier, unique within one data release",
         _ALL,
         {"hipparcos2": "HIP"},
-        ("gaia_source", "dr2_source_id", "hip"),
+        ("gaia_source", "dr2_source_id", "source", "hip"),
     ),
     Column("row", "", "meta.id", "int64", 0, None, "Row number in the input file, from 0"),
     Column("parentid", "", "meta.id.parent", "int64", 0, None, "Index of the parent star particle", _MOCK),
@@ -136,7 +136,7 @@ _ASTROMETRY = (
         "Right ascension, ICRS",
         _ALL,
         {"hipparcos2": "RArad", "rave_dr5": "RAdeg"},
-        ("raj2000", "_raj2000", "ra_icrs"),
+        ("ra_icrs", "raj2000", "_raj2000"),
     ),
     Column(
         "dec",
@@ -148,7 +148,7 @@ _ASTROMETRY = (
         "Declination, ICRS",
         _ALL,
         {"hipparcos2": "DErad", "rave_dr5": "DEdeg"},
-        ("dej2000", "_dej2000", "de_icrs"),
+        ("de_icrs", "dej2000", "_dej2000"),
     ),
     Column("l", "deg", "pos.galactic.lon", "float64", -180.0, 360.0, "Galactic longitude", _ALL, {}, ("glon",)),
     Column("b", "deg", "pos.galactic.lat", "float64", -90.0, 90.0, "Galactic latitude", _ALL, {}, ("glat",)),
@@ -198,7 +198,7 @@ _ASTROMETRY = (
         "Standard error of right ascension, times cos(dec)",
         _ALL,
         {"hipparcos2": "e_RArad"},
-        ("ra_err", "e_ra"),
+        ("ra_err", "e_ra", "e_ra_icrs"),
     ),
     Column(
         "dec_error",
@@ -210,7 +210,7 @@ _ASTROMETRY = (
         "Standard error of declination",
         _ALL,
         {"hipparcos2": "e_DErad"},
-        ("dec_err", "e_dec"),
+        ("dec_err", "e_dec", "e_de_icrs"),
     ),
     Column(
         "parallax_error",
@@ -218,7 +218,7 @@ _ASTROMETRY = (
         "stat.error;pos.parallax",
         "float64",
         0.0,
-        100.0,
+        1000.0,
         "Standard error of the parallax",
         _ALL,
         {"hipparcos2": "e_Plx"},
@@ -293,7 +293,7 @@ _SPECTROSCOPY = (
         "Standard error of the radial velocity",
         _ALL,
         {"rave_dr5": "eHRV"},
-        ("rv_err", "e_hrv", "evlos"),
+        ("rv_err", "e_rv", "e_hrv", "evlos"),
     ),
     Column(
         "feh",
@@ -305,7 +305,7 @@ _SPECTROSCOPY = (
         "Iron abundance [Fe/H], dex",
         _MOCK,
         {"rave_dr5": "Met_N_K"},
-        ("fe_h", "[fe/h]"),
+        ("fe_h", "[fe/h]", "m_h_nk"),
     ),
     Column(
         "feh_error",
@@ -317,7 +317,7 @@ _SPECTROSCOPY = (
         "Standard error of [Fe/H], dex",
         _OURS,
         {"rave_dr5": "eMet_K"},
-        ("e_fe_h", "fe_h_err"),
+        ("e_fe_h", "fe_h_err", "e__m_h_k"),
     ),
     Column("alpha", "", "phys.abund.Z", "float64", -3.0, 3.0, "Alpha enhancement [alpha/Fe], dex", _MOCK),
     Column("age", "", "time.age", "float64", -3.0, 10.3, "log10 of the age in years", _MOCK),
@@ -345,6 +345,25 @@ _SPECTROSCOPY = (
         "Convergence flag of the spectroscopic pipeline; 0 is good",
         _OURS,
         {"rave_dr5": "Algo_Conv_K"},
+        ("qk",),
+    ),
+    Column(
+        "angular_distance",
+        "arcsec",
+        "pos.angDistance",
+        "float32",
+        0.0,
+        3600.0,
+        "Distance between the spectroscopic survey's position and Gaia's, at one epoch",
+    ),
+    Column(
+        "number_of_neighbours",
+        "",
+        "meta.number",
+        "int32",
+        0,
+        None,
+        "Gaia sources near the spectroscopic survey's position",
     ),
 )
 
@@ -359,7 +378,7 @@ _PHOTOMETRY = tuple(
         30.0,
         f"Apparent {band.upper()} mean magnitude, extincted, Vega",
         _ALL,
-        {"hipparcos2": "Hpmag"} if band == "g" else {},
+        {},
         (f"mag_{band}", f"{band}mag"),
     )
     for band, ucd in _BANDS.items()
@@ -373,7 +392,6 @@ _PHOTOMETRY = tuple(
         10.0,
         f"Standard error of the {band.upper()} mean magnitude",
         _MOCK,
-        {"hipparcos2": "e_Hpmag"} if band == "g" else {},
     )
     for band, ucd in _BANDS.items()
 )
@@ -420,7 +438,7 @@ _DERIVED = (
     Column("accreted", "", "meta.code.class", "bool", None, None, "True where the star was born in another galaxy"),
     Column("label_vm", "", "meta.code.class", "bool", None, None, "Selected by velocity mixture and [Fe/H] (VM)"),
     Column("label_zm", "", "meta.code.class", "bool", None, None, "Selected by height and [Fe/H] (ZM)"),
-    Column("score", "", "stat.probability;meta.code.class", "float32", 0.0, 1.0, "Network output S; 1 is accreted"),
+    Column("score", "", "stat.probability", "float32", 0.0, 1.0, "Network output S; 1 is accreted"),
     Column("flags", "", "meta.code.qual", "int32", 0, None, "Bit mask of scoring flags; 0 is a plain score"),
 )
 
@@ -511,3 +529,25 @@ def spellings() -> dict[str, str]:
         for spelling in (*c.native.values(), *c.aliases):
             found.setdefault(spelling.lower(), c.name)
     return found | {c.name.lower(): c.name for c in COLUMNS.values()}
+
+
+def page() -> str:
+    """
+    Data model as a page of documentation, made from the registry.
+
+    Returns
+    -------
+    str
+        Markdown with one table.
+    """
+    releases = [name for name in RELEASES if name != "exsitu"]
+    head = ["column", "unit", "UCD", "type", "range", *releases, "what it is"]
+    rows = []
+    for c in COLUMNS.values():
+        limits = "" if c.low is None else f"{c.low:g} … {'' if c.high is None else format(c.high, 'g')}"
+        names = [f"`{name}`" if (name := c.name_in(release)) else "" for release in releases]
+        rows.append([f"`{c.name}`", c.unit, f"`{c.ucd}`", c.dtype, limits, *names, c.description])
+    table = [head, ["---"] * len(head), *rows]
+    lines = [f"| {' | '.join(cells)} |" for cells in table]
+    sources = [f"- `{name}`: {text}" for name, text in RELEASES.items() if name != "exsitu"]
+    return "\n".join(["# Columns", "", "Made by `exsitu columns` from `columns.py`.", "", *sources, "", *lines, ""])

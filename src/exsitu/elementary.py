@@ -9,80 +9,94 @@ Every function takes and returns float64 arrays (or scalars) and broadcasts like
 """
 
 import math
+from collections.abc import Callable
+from typing import cast
 
+import numpy as np
 from numba import vectorize
+from numpy.typing import ArrayLike, NDArray
 
-_UNARY = ["float64(float64)"]
-_BINARY = ["float64(float64, float64)"]
+Unary = Callable[[ArrayLike], NDArray[np.float64]]
+Binary = Callable[[ArrayLike, ArrayLike], NDArray[np.float64]]
 
 
-@vectorize(_UNARY, cache=True)
-def sin(x):  # type: ignore[no-untyped-def]
+def _unary(function: Callable[[float], float]) -> Unary:
+    """Compile a function of one number, element by element."""
+    return cast("Unary", vectorize(["float64(float64)"], cache=True)(function))
+
+
+def _binary(function: Callable[[float, float], float]) -> Binary:
+    """Compile a function of two numbers, element by element."""
+    return cast("Binary", vectorize(["float64(float64, float64)"], cache=True)(function))
+
+
+@_unary
+def sin(x: float) -> float:
     """Sine of an angle in radians."""
     return math.sin(x)
 
 
-@vectorize(_UNARY, cache=True)
-def cos(x):  # type: ignore[no-untyped-def]
+@_unary
+def cos(x: float) -> float:
     """Cosine of an angle in radians."""
     return math.cos(x)
 
 
-@vectorize(_UNARY, cache=True)
-def tan(x):  # type: ignore[no-untyped-def]
+@_unary
+def tan(x: float) -> float:
     """Tangent of an angle in radians."""
     return math.tan(x)
 
 
-@vectorize(_UNARY, cache=True)
-def arcsin(x):  # type: ignore[no-untyped-def]
+@_unary
+def arcsin(x: float) -> float:
     """Inverse sine, argument clipped to [-1, 1] so that rounding at a pole cannot make a NaN."""
     return math.asin(min(1.0, max(-1.0, x)))
 
 
-@vectorize(_BINARY, cache=True)
-def arctan2(y, x):  # type: ignore[no-untyped-def]
+@_binary
+def arctan2(y: float, x: float) -> float:
     """Angle of the point (x, y) in radians, in (-pi, pi]."""
     return math.atan2(y, x)
 
 
-@vectorize(_UNARY, cache=True)
-def arctanh(x):  # type: ignore[no-untyped-def]
+@_unary
+def arctanh(x: float) -> float:
     """Inverse hyperbolic tangent."""
     return math.atanh(x)
 
 
-@vectorize(_UNARY, cache=True)
-def cosh(x):  # type: ignore[no-untyped-def]
+@_unary
+def cosh(x: float) -> float:
     """Hyperbolic cosine."""
     return math.cosh(x)
 
 
-@vectorize(_UNARY, cache=True)
-def exp(x):  # type: ignore[no-untyped-def]
+@_unary
+def exp(x: float) -> float:
     """Natural exponential."""
     return math.exp(x)
 
 
-@vectorize(_UNARY, cache=True)
-def log(x):  # type: ignore[no-untyped-def]
+@_unary
+def log(x: float) -> float:
     """Natural logarithm of a positive number."""
     return math.log(x)
 
 
-@vectorize(_UNARY, cache=True)
-def log10(x):  # type: ignore[no-untyped-def]
+@_unary
+def log10(x: float) -> float:
     """Decimal logarithm of a positive number."""
     return math.log10(x)
 
 
-@vectorize(_BINARY, cache=True)
-def power(x, y):  # type: ignore[no-untyped-def]
+@_binary
+def power(x: float, y: float) -> float:
     """``x`` to the power ``y``."""
     return math.pow(x, y)
 
 
-@vectorize(_UNARY, cache=True)
-def exp10(x):  # type: ignore[no-untyped-def]
+@_unary
+def exp10(x: float) -> float:
     """Ten to the power ``x``."""
     return math.pow(10.0, x)

@@ -2,7 +2,7 @@
 
 
 class ExsituError(Exception):
-    """Anything that stops a command for a reason the user can act on; the command line prints it without a traceback."""
+    """Anything that stops a command for a reason the user can act on; printed without a traceback."""
 
 
 class InputError(ExsituError):

@@ -1,7 +1,7 @@
 """Between what Gaia measures and where a star is and moves in its galaxy.
 
-Frames follow astropy's ``Galactocentric``: right-handed, origin at the galaxy's centre, the Sun at (-R0, 0, z0), the disc
-rotating towards +y at the Sun. Angles are in degrees, parallaxes in mas, proper motions in mas/yr (``pmra`` includes
+Frames follow astropy's ``Galactocentric``: right-handed, origin at the galaxy's centre, the Sun at (-R0, 0, z0), the
+disc rotating towards +y at the Sun. Angles are in degrees, parallaxes in mas, proper motions in mas/yr (``pmra`` includes
 cos(dec)), lengths in kpc, velocities in km/s. All functions are vectorised, take and return float64 arrays and give the
 same bits on every processor (see ``exsitu.elementary``).
 """
@@ -48,7 +48,7 @@ ICRS_TO_GALACTIC: Floats = np.array(
         [-0.8676661375596587, -0.19807633727300075, 0.4559838136873016],
     ]
 )
-"""Rotation of astropy's ``Galactic`` frame (its J2000 pole and node with the FK5 to ICRS frame bias), as the tests check."""
+"""Rotation of astropy's ``Galactic`` frame (its J2000 pole and node with the FK5 to ICRS frame bias)."""
 
 # Direction of the Galactic centre and roll as astropy's Galactocentric frame takes them by default.
 _ICRS_TO_CENTRE: Floats = _product(_rotation(0, 58.5986320306), _rotation(1, 28.936175), _rotation(2, 266.4051))

@@ -191,7 +191,7 @@ def publish_folder(path: Path, *, replace: bool) -> Iterator[Path]:
 
 
 def _swap(staged: Path, path: Path, *, replace: bool) -> None:
-    """Rename onto the target; an old target is moved aside first, because a folder cannot be renamed onto a full one."""
+    """Rename onto the target; an old one is moved aside first, because a folder cannot be renamed onto a full one."""
     if replace and path.exists():
         old = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
         path.rename(old / path.name)

@@ -162,7 +162,7 @@ class Tracking(_Frozen):
 
 
 class Mocks(_Frozen):
-    """Where mock surveys come from: the built-in generator, or ananke's files below `root`."""
+    """Where mock surveys come from: the built-in generator, or ananke's files below `root` and id lists in `labels`."""
 
     source: Literal["builtin", "ananke"]
     stars_per_viewpoint: PositiveInt
@@ -170,6 +170,7 @@ class Mocks(_Frozen):
     accreted_particle_mass_msun: PositiveFloat | None = None
     error_profile: Literal["ananke", "dr2"] | None = None
     root: Path | None = None
+    labels: dict[str, Path] | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> "Mocks":
@@ -244,10 +245,10 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     """Keys the settings know at the place of an error."""
     model: type[BaseModel] = Settings
     for step in location:
-        annotation = model.model_fields[step].annotation if step in model.model_fields else None
+        annotation = model.model_fields[str(step)].annotation if str(step) in model.model_fields else None
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             model = annotation
-        elif model.model_fields.get(str(step)) and str(step) == "surveys":
+        elif step == "surveys":
             model = Survey
     return list(model.model_fields)
 

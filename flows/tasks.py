@@ -1,0 +1,196 @@
+"""Prefect tasks, one a stage under its name: they start what DVC or the command line does, and show what came out."""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from prefect import get_run_logger, task
+from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
+from prefect.context import get_run_context
+
+BUILD = Path("build")
+RELEASES = Path("releases")
+
+_BUSY = ("Unable to acquire lock", "is busy, it is being blocked")
+_BUSY_PATIENCE_S = 300.0
+_TAIL_LINES = 40
+# One bar at a time reads well; where two stages run side by side, only whole lines are shown.
+_terminal = threading.Lock()
+
+
+class StageFailedError(RuntimeError):
+    """A stage that ended with an error; carries the end of what it said."""
+
+
+def _flow_run_id() -> str:
+    context = get_run_context()
+    return str(getattr(context, "task_run", context).flow_run_id)
+
+
+def _speak(command: list[str], *, bars: bool) -> tuple[int, str]:
+    """Run a command, pass on what it says as it says it, and return its exit status with all it said."""
+    env = {**os.environ, "EXSITU_FLOW_RUN_ID": _flow_run_id(), "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env)
+    said = bytearray()
+    shown = 0
+    assert process.stdout is not None  # noqa: S101 - PIPE was asked for; this is for the type checker
+    while block := process.stdout.read1():
+        said += block
+        end = len(said) if bars else said.rfind(b"\n") + 1
+        if end > shown:
+            with _terminal:
+                sys.stderr.buffer.write(said[shown:end])
+                sys.stderr.flush()
+            shown = end
+    return process.wait(), said.decode(errors="replace")
+
+
+def _lines(said: str) -> list[str]:
+    """Lines without the states a progress bar passed through."""
+    return [line.rsplit("\r", 1)[-1] for line in said.splitlines() if line.strip()]
+
+
+def run_command(*command: str, bars: bool = True) -> str:
+    """
+    Run a command of the project, and fail with the end of what it said.
+
+    Parameters
+    ----------
+    *command : str
+        The command and its arguments.
+    bars : bool
+        Whether progress bars are passed on.
+
+    Returns
+    -------
+    str
+        What the command said.
+
+    Raises
+    ------
+    StageFailedError
+        If it ended with an error. A DVC repository that is busy with another stage is waited for.
+    """
+    deadline = time.monotonic() + _BUSY_PATIENCE_S
+    while True:
+        status, said = _speak(list(command), bars=bars)
+        if status == 0:
+            return said
+        if not any(word in said for word in _BUSY) or time.monotonic() > deadline:
+            end = "\n".join(_lines(said)[-_TAIL_LINES:])
+            raise StageFailedError(f"`{' '.join(command)}` ended with status {status}:\n{end}")
+        time.sleep(1.0)
+
+
+def repro(stage: str, *, bars: bool = True) -> None:
+    """
+    Bring one DVC stage up to date; DVC alone decides whether anything has to be done.
+
+    Parameters
+    ----------
+    stage : str
+        Name in ``dvc.yaml``.
+    bars : bool
+        Whether progress bars are passed on.
+    """
+    get_run_logger().info("dvc repro -s %s", stage)
+    run_command("dvc", "repro", "-s", stage, bars=bars)
+
+
+def _table(key: str, rows: list[dict[str, Any]], description: str) -> None:
+    create_table_artifact(key=key, table=rows, description=description)
+
+
+def _image(key: str, path: Path, description: str) -> None:
+    """Put a picture into the UI; inline, so that it shows wherever the server runs."""
+    if path.is_file():
+        inline = "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+        create_image_artifact(key=key, image_url=inline, description=description)
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@task(name="data", retries=1, retry_delay_seconds=5)
+def data() -> None:
+    """Build or import the surveys, and version them."""
+    run_command("exsitu", "data")
+    run_command("dvc", "add", "--quiet", "data")
+
+
+@task(name="prepare", retries=1, retry_delay_seconds=5)
+def prepare() -> None:
+    """Cut, label and split."""
+    repro("prepare")
+    samples = _read(BUILD / "samples" / "samples.json")
+    rows = [{"sample": name, **counts} for name, counts in samples.items() if isinstance(counts, dict)]
+    _table("samples", rows, "Stars of every sample, and how many carry which label")
+
+
+@task(name="pretrain", retries=1, retry_delay_seconds=5)
+def pretrain() -> None:
+    """Train on the mock galaxy whose truth is known."""
+    repro("pretrain")
+    _table("pretraining", [_read(BUILD / "pretrained" / "metrics.json")], "The pretrained network on its test stars")
+    _image("pretraining-roc", BUILD / "pretrained" / "roc.png", "ROC of the pretrained network")
+
+
+@task(name="transfer", retries=1, retry_delay_seconds=5)
+def transfer(variant: str) -> None:
+    """Carry the network over to another galaxy by one variant."""
+    repro(f"transfer@{variant}", bars=False)
+
+
+@task(name="evaluate", retries=1, retry_delay_seconds=5)
+def evaluate() -> None:
+    """Compare the variants."""
+    repro("evaluate")
+    found = _read(BUILD / "evaluation" / "evaluation.json")
+    rows = [{key: value for key, value in row.items() if key != "reasons"} for row in found["variants"].values()]
+    _table("transfer-variants", rows, f"Best: {found['best']}")
+    for picture in ("roc", "comparison", "velocities", "toomre"):
+        _image(f"evaluation-{picture}", BUILD / "evaluation" / f"{picture}.png", f"Transfer variants: {picture}")
+
+
+@task(name="adapt", retries=1, retry_delay_seconds=5)
+def adapt() -> None:
+    """Apply the winning recipe to the Milky Way's stars with spectra."""
+    repro("adapt")
+    _table("adaptation", [_read(BUILD / "adapted" / "metrics.json")], "The model that can be promoted")
+
+
+@task(name="promote")
+def promote() -> None:
+    """Make the adapted model the champion."""
+    run_command("exsitu", "promote")
+    champion = _read(Path("champion.json"))
+    create_markdown_artifact(
+        key="champion",
+        markdown=f"Champion: **{champion['name']} version {champion['version']}**, recipe {champion['variant']}, "
+        f"S > {champion['cut']:.2f}, weights `{champion['weights_sha256'][:12]}…`",
+    )
+
+
+@task(name="release")
+def release(survey: str) -> Path:
+    """Score a survey with the champion and publish a catalog."""
+    said = run_command("exsitu", "release", survey, bars=False)
+    folder = Path(next(line for line in reversed(_lines(said)) if line.startswith("wrote ")).split()[1].rstrip(";"))
+    _table(f"release-{survey}", [_read(folder / "manifest.json")["counts"]], f"Counts of {folder}")
+    _image(f"release-{survey}-sky", folder / "sky.png", f"Sky of {folder.name}")
+    return folder
+
+
+@task(name="verify")
+def verify(folder: Path, *, audit: bool) -> str:
+    """Re-check everything in a release; with `audit`, against the truth."""
+    said = run_command("exsitu", "verify", str(folder), *(["--audit"] if audit else []))
+    create_markdown_artifact(key=f"verify-{folder.name}", markdown=f"```\n{said}\n```")
+    return said

@@ -1,0 +1,310 @@
+"""One catalog in three formats that say the same of every column: Parquet, FITS and VOTable.
+
+Units, UCDs and descriptions are the registry's. Each file is written so that both astropy and the Java tools (TOPCAT,
+STILTS) show them, and so that the same table gives the same bytes: none holds a time.
+"""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from exsitu.columns import REFERENCE_EPOCHS, RELEASES, Column, column
+from exsitu.errors import InputError
+from exsitu.provenance import publish_file
+from exsitu.tables import read_frames, write_parquet
+
+NAMES = ("catalog.parquet", "catalog.fits", "catalog.vot")
+"""The files of a catalog: the same rows and columns, three times."""
+
+_FRAME_ID = "icrs"
+_VOTABLE_TYPES = {"int64": "long", "int32": "int", "float64": "double", "float32": "float", "bool": "boolean"}
+_CHECKSUM_NOTE = "sum of this HDU"
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """
+    What every file of a catalog says of itself.
+
+    Parameters
+    ----------
+    version : str
+        Version of the release, such as ``"gaia-3"``.
+    survey : str
+        Name of the survey.
+    data_release : str
+        Key of ``exsitu.columns.RELEASES``: whose identifiers these are, and at what epoch the positions hold.
+    model : str
+        Name and version of the network.
+    weights_sha256 : str
+        Digest of the network's weights.
+    cut : float
+        Stars with a score above it are in the catalog.
+    software : str
+        Name and version of the program.
+    """
+
+    version: str
+    survey: str
+    data_release: str
+    model: str
+    weights_sha256: str
+    cut: float
+    software: str
+
+    @property
+    def epoch(self) -> float | None:
+        """Julian year of the positions; None where the data release has no single one."""
+        return REFERENCE_EPOCHS.get(self.data_release)
+
+    @property
+    def description(self) -> str:
+        """One line for people."""
+        return f"Accreted (ex situ) stars of {RELEASES.get(self.data_release, self.survey)}, release {self.version}"
+
+    def entries(self) -> list[tuple[str, str, Any, str]]:
+        """
+        List the facts.
+
+        Returns
+        -------
+        list of (str, str, object, str)
+            FITS keyword, name elsewhere, value, comment.
+        """
+        return [
+            ("CATALOG", "version", self.version, "version of the release"),
+            ("SURVEY", "survey", self.survey, "survey the stars are from"),
+            ("DATAREL", "data_release", self.data_release, "data release of the identifiers"),
+            ("MODEL", "model", self.model, "network that scored the stars"),
+            ("WEIGHTS", "weights_sha256", self.weights_sha256, ""),
+            ("SCORECUT", "cut", self.cut, "stars with score > this are in"),
+            ("SOFTWARE", "software", self.software, "program that wrote this"),
+        ]
+
+
+def write_catalog(folder: Path, frame: pd.DataFrame, header: Header) -> list[Path]:
+    """
+    Write a catalog in all formats.
+
+    Parameters
+    ----------
+    folder : Path
+        Where ``catalog.parquet``, ``catalog.fits`` and ``catalog.vot`` go.
+    frame : DataFrame
+        Numeric registry columns; they are stored in the registry's types.
+    header : Header
+        What the files say of themselves.
+
+    Returns
+    -------
+    list of Path
+        The files, in the order of `NAMES`.
+
+    Raises
+    ------
+    InputError
+        If a column is unknown, of text, or cannot be stored in its type, or there is no row.
+    """
+    parquet, fits, votable = (folder / name for name in NAMES)
+    write_parquet_catalog(parquet, frame, header)
+    # From what was stored, so that rounding to the registry's types cannot differ between the formats.
+    stored = pd.concat(read_frames(parquet), ignore_index=True)
+    write_fits_catalog(fits, stored, header)
+    write_votable_catalog(votable, stored, header)
+    return [parquet, fits, votable]
+
+
+def write_parquet_catalog(path: Path, frame: pd.DataFrame, header: Header) -> None:
+    """
+    Write a catalog as Parquet with the VOParquet convention (IVOA Note, 2025): the footer holds a VOTable without data.
+
+    Parameters
+    ----------
+    path : Path
+        Target file.
+    frame : DataFrame
+        Registry columns.
+    header : Header
+        What the file says of itself.
+    """
+    content = io.BytesIO()
+    _votable(_columns(frame), header)[0].to_xml(content)
+    facts = {name: str(value) for _, name, value, _ in header.entries()}
+    voparquet = {
+        "IVOA.VOTable-Parquet.version": "1.0",
+        "IVOA.VOTable-Parquet.content": content.getvalue().decode(),
+    }
+    write_parquet(path, [frame], metadata={**facts, **voparquet})
+
+
+def write_fits_catalog(path: Path, frame: pd.DataFrame, header: Header) -> None:
+    """
+    Write a catalog as a FITS binary table.
+
+    Parameters
+    ----------
+    path : Path
+        Target file.
+    frame : DataFrame
+        Registry columns.
+    header : Header
+        What the file says of itself.
+
+    Notes
+    -----
+    astropy keeps descriptions and UCDs in COMMENT cards, which no other reader understands; ``TUCDn`` and ``TCOMMn``
+    say them again to TOPCAT and STILTS.
+    """
+    from astropy.io import fits
+
+    columns = _columns(frame)
+    # Through the high-level writer and back: it alone knows how to fill the COMMENT cards.
+    written = io.BytesIO()
+    _astropy_table(frame, columns).write(written, format="fits")
+    written.seek(0)
+    with fits.open(written) as file:
+        table = file[1]
+        for number, c in enumerate(columns, start=1):
+            if c.unit:
+                table.header[f"TUNIT{number}"] = c.unit
+            after = f"TFORM{number}"
+            table.header.set(f"TCOMM{number}", c.description, after=after)
+            table.header.set(f"TUCD{number}", c.ucd, after=after)
+        table.header["EXTNAME"] = "CATALOG"
+        table.header["RADESYS"] = ("ICRS", "celestial reference frame")
+        if header.epoch is not None:
+            table.header["REFEPOCH"] = (header.epoch, "[yr] Julian year of the positions")
+        for keyword, _, value, comment in header.entries():
+            table.header[keyword] = (value, comment)
+        for hdu in file:
+            # The default note is the time of day.
+            hdu.add_checksum(when=_CHECKSUM_NOTE)
+        with publish_file(path) as staged:
+            file.writeto(staged, overwrite=True)
+
+
+def write_votable_catalog(path: Path, frame: pd.DataFrame, header: Header) -> None:
+    """
+    Write a catalog as VOTable with BINARY2 data and the frame and epoch of the positions.
+
+    Parameters
+    ----------
+    path : Path
+        Target file.
+    frame : DataFrame
+        Registry columns.
+    header : Header
+        What the file says of itself.
+    """
+    columns = _columns(frame)
+    votable, table = _votable(columns, header)
+    table.create_arrays(len(frame))
+    for c in columns:
+        table.array[c.name] = frame[c.name].to_numpy(c.dtype)
+    with publish_file(path) as staged:
+        votable.to_xml(str(staged), tabledata_format="binary2")
+
+
+def read_catalog(path: Path) -> pd.DataFrame:
+    """
+    Read a catalog back, in any of its formats.
+
+    Parameters
+    ----------
+    path : Path
+        A file of `write_catalog`.
+
+    Returns
+    -------
+    DataFrame
+        In the registry's types.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or a column is not one of the registry.
+    """
+    frame = pd.concat(read_frames(path), ignore_index=True)
+    return frame.astype({name: column(str(name)).dtype for name in frame})
+
+
+def _columns(frame: pd.DataFrame) -> list[Column]:
+    columns = [column(str(name)) for name in frame]
+    for c in columns:
+        if c.dtype not in _VOTABLE_TYPES:
+            raise InputError(f"{c.name} is {c.dtype}; a catalog holds {', '.join(_VOTABLE_TYPES)}")
+    return columns
+
+
+def _astropy_table(frame: pd.DataFrame, columns: list[Column]) -> Any:
+    from astropy.table import Column as AstropyColumn
+    from astropy.table import Table
+
+    return Table(
+        [
+            AstropyColumn(
+                frame[c.name].to_numpy(c.dtype),
+                name=c.name,
+                unit=c.unit or None,
+                description=c.description,
+                meta={"ucd": c.ucd},
+            )
+            for c in columns
+        ]
+    )
+
+
+def _votable(columns: list[Column], header: Header) -> tuple[Any, Any]:
+    """A VOTable document without data, and its one table."""
+    from astropy.io.votable.tree import CooSys, Field, Info, Resource, TableElement, VOTableFile
+
+    votable = VOTableFile(version="1.4")
+    resource = Resource(type="results")
+    votable.resources.append(resource)
+    epoch = {} if header.epoch is None else {"epoch": f"J{header.epoch}"}
+    resource.coordinate_systems.append(CooSys(ID=_FRAME_ID, system="ICRS", **epoch))
+    for _, name, value, _ in header.entries():
+        resource.infos.append(Info(name=name, value=str(value)))
+    table = TableElement(votable, name="catalog", nrows=None)
+    table.description = header.description
+    resource.tables.append(table)
+    for c in columns:
+        celestial = {"ref": _FRAME_ID} if c.ucd.startswith(("pos.eq", "pos.pm", "pos.parallax")) else {}
+        field = Field(
+            votable,
+            name=c.name,
+            ID=c.name,
+            datatype=_VOTABLE_TYPES[c.dtype],
+            unit=c.unit or None,
+            ucd=c.ucd,
+            **celestial,
+        )
+        field.description = c.description
+        table.fields.append(field)
+    return votable, table
+
+
+def same_rows(a: pd.DataFrame, b: pd.DataFrame) -> bool:
+    """
+    Compare two catalogs bit by bit, NaN being equal to NaN.
+
+    Parameters
+    ----------
+    a, b : DataFrame
+        Catalogs.
+
+    Returns
+    -------
+    bool
+    """
+    if list(a) != list(b) or len(a) != len(b):
+        return False
+    return all(
+        a[name].dtype == b[name].dtype
+        and np.array_equal(a[name].to_numpy(), b[name].to_numpy(), equal_nan=a[name].dtype.kind == "f")
+        for name in a
+    )

@@ -1,0 +1,341 @@
+"""The command line: a line or two a command; heavy packages are imported where they are needed."""
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from exsitu import __version__
+from exsitu.errors import ExsituError, SettingsError
+
+if TYPE_CHECKING:
+    from exsitu.settings import Settings
+
+DATA = Path("data")
+BUILD = Path("build")
+SAMPLES = BUILD / "samples"
+PRETRAINED = BUILD / "pretrained"
+TRANSFERRED = BUILD / "transfer"
+EVALUATION = BUILD / "evaluation"
+ADAPTED = BUILD / "adapted"
+# Where a champion's weights may lie; the MLflow registry is asked next.
+MODELS = (ADAPTED, BUILD / "adapted-real")
+RELEASES = Path("releases")
+REPORTS = BUILD / "gates"
+SUITES = Path("expectations")
+CHAMPION = Path("champion.json")
+
+_FOLDER = click.Path(path_type=Path)
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+class _Group(click.Group):
+    """Prints what a user can act on in one line, and leaves tracebacks to what they cannot."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ExsituError as error:
+            click.echo(f"exsitu: {error}", err=True)
+            ctx.exit(2 if isinstance(error, SettingsError) else 1)
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    package = logging.getLogger("exsitu")
+    package.handlers[:] = [handler]
+    package.setLevel(logging.INFO)
+    package.propagate = False
+
+
+def _done(wrote: Path, then: str) -> None:
+    click.echo(f"wrote {wrote}; next: {then}", err=True)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__)
+@click.option("--params", type=_FILE, default=Path("params.yaml"), show_default=True, help="Settings to read.")
+@click.option("--profile", help="Profile to use instead of the one the settings name.")
+@click.pass_context
+def main(ctx: click.Context, params: Path, profile: str | None) -> None:
+    """
+    From Gaia surveys to a trustworthy catalog of accreted (ex situ) stars.
+
+    The way, left to right: data, prepare, pretrain, transfer, evaluate, adapt, promote, release, verify.
+    `make catalog` runs it all; `dvc repro` runs what is stale of it.
+    """
+    _log_to_stderr()
+    ctx.obj = (params, profile)
+
+
+def _settings(ctx: click.Context) -> "Settings":
+    from exsitu.settings import load_settings
+
+    params, profile = ctx.obj
+    return load_settings(params, profile)
+
+
+_progress = click.option("--progress/--no-progress", default=True, help="Show progress bars.")
+
+
+@main.command()
+@click.option("--output", type=_FOLDER, default=DATA, show_default=True, help="Folder to make.")
+@_progress
+@click.pass_context
+def data(ctx: click.Context, *, output: Path, progress: bool) -> None:
+    """Build or import the surveys; present and current ones are left alone."""
+    from exsitu.stages.data import make_data
+
+    if make_data(_settings(ctx), output=output, reports=REPORTS, suites=SUITES, progress=progress):
+        _done(output, f"dvc add {output}, then exsitu prepare (or dvc repro)")
+
+
+@main.command()
+@click.option("--data", "source", type=_FOLDER, default=DATA, show_default=True, help="What `exsitu data` made.")
+@click.option("--output", type=_FOLDER, default=SAMPLES, show_default=True, help="Folder to write.")
+@click.pass_context
+def prepare(ctx: click.Context, source: Path, output: Path) -> None:
+    """Cut, label and split the surveys into samples."""
+    from exsitu.stages.prepare import prepare as run
+
+    run(_settings(ctx), data=source, output=output, reports=REPORTS, suites=SUITES)
+    _done(output, "exsitu pretrain")
+
+
+@main.command()
+@click.option("--samples", type=_FOLDER, default=SAMPLES, show_default=True, help="What `exsitu prepare` wrote.")
+@click.option("--output", type=_FOLDER, default=PRETRAINED, show_default=True, help="Folder to write.")
+@_progress
+@click.pass_context
+def pretrain(ctx: click.Context, *, samples: Path, output: Path, progress: bool) -> None:
+    """Train the network on the mock galaxy whose truth is known."""
+    from exsitu.stages.pretrain import pretrain as run
+
+    run(_settings(ctx), samples=samples, output=output, runs=BUILD / "runs", progress=progress)
+    _done(output, "exsitu transfer VARIANT")
+
+
+@main.command()
+@click.argument("variant")
+@click.option("--samples", type=_FOLDER, default=SAMPLES, show_default=True, help="What `exsitu prepare` wrote.")
+@click.option("--pretrained", type=_FOLDER, default=PRETRAINED, show_default=True, help="Model to start from.")
+@click.option("--output", type=_FOLDER, help="Folder to write.  [default: build/transfer/VARIANT]")
+@_progress
+@click.pass_context
+def transfer(
+    ctx: click.Context, variant: str, *, samples: Path, pretrained: Path, output: Path | None, progress: bool
+) -> None:
+    """Carry the network over to another galaxy by VARIANT, and measure it against that galaxy's truth."""
+    from exsitu.stages.transfer import transfer_variant
+
+    output = output or TRANSFERRED / variant
+    settings = _settings(ctx)
+    transfer_variant(
+        settings, variant, samples=samples, pretrained=pretrained, output=output, runs=BUILD / "runs", progress=progress
+    )
+    _done(output, "the other variants, then exsitu evaluate")
+
+
+@main.command()
+@click.option("--samples", type=_FOLDER, default=SAMPLES, show_default=True, help="What `exsitu prepare` wrote.")
+@click.option("--variants", type=_FOLDER, default=TRANSFERRED, show_default=True, help="Folder of the variants.")
+@click.option("--output", type=_FOLDER, default=EVALUATION, show_default=True, help="Folder to write.")
+@click.pass_context
+def evaluate(ctx: click.Context, samples: Path, variants: Path, output: Path) -> None:
+    """Compare the transfer variants, choose one and its score cut, and say whether it may be promoted."""
+    from exsitu.stages.evaluate import evaluate as run
+
+    run(_settings(ctx), samples=samples, variants=variants, output=output)
+    _done(output, "exsitu compare, exsitu adapt")
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
+@click.option("--evaluation", type=_FOLDER, default=EVALUATION, show_default=True, help="What `exsitu evaluate` wrote.")
+def compare(*, as_json: bool, evaluation: Path) -> None:
+    """Print the transfer variants as a table and name the best."""
+    from exsitu.stages.evaluate import comparison_text, read_evaluation
+
+    found = read_evaluation(evaluation)
+    click.echo(json.dumps(found, indent=2) if as_json else comparison_text(found))
+
+
+@main.command()
+@click.option("--variant", help="Recipe to apply instead of the best.")
+@click.option("--stars", type=_FILE, multiple=True, help="Labelled stars to use instead of the sample.")
+@click.option("--samples", type=_FOLDER, default=SAMPLES, show_default=True, help="What `exsitu prepare` wrote.")
+@click.option("--pretrained", type=_FOLDER, default=PRETRAINED, show_default=True, help="Model to start from.")
+@click.option("--evaluation", type=_FOLDER, default=EVALUATION, show_default=True, help="What `exsitu evaluate` wrote.")
+@click.option("--output", type=_FOLDER, default=ADAPTED, show_default=True, help="Folder to write.")
+@_progress
+@click.pass_context
+def adapt(
+    ctx: click.Context,
+    *,
+    variant: str | None,
+    stars: tuple[Path, ...],
+    samples: Path,
+    pretrained: Path,
+    evaluation: Path,
+    output: Path,
+    progress: bool,
+) -> None:
+    """Apply the winning recipe to the Milky Way's own stars with spectra: this is the model that can be promoted."""
+    from exsitu.stages.adapt import adapt as run
+
+    run(
+        _settings(ctx),
+        variant=variant,
+        stars=stars,
+        samples=samples,
+        pretrained=pretrained,
+        evaluation=evaluation,
+        output=output,
+        runs=BUILD / "runs",
+        progress=progress,
+    )
+    _done(output, f"exsitu promote --model {output}")
+
+
+@main.command()
+@click.option("--model", type=_FOLDER, default=ADAPTED, show_default=True, help="Adapted model to promote.")
+@click.option("--run", "run_id", help="MLflow run of an adapted model to promote instead.")
+@click.option("--name", help="Registered model to promote in.  [default: tracking.model_name of params.yaml]")
+@click.option("--champion", type=_FILE, default=CHAMPION, show_default=True, help="File that names the champion.")
+@click.pass_context
+def promote(ctx: click.Context, *, model: Path, run_id: str | None, name: str | None, champion: Path) -> None:
+    """Make an adapted model the champion; refused where evaluation did not pass its recipe."""
+    from exsitu.stages.promote import promote as run
+
+    found = run(_settings(ctx), model=model, run_id=run_id, name=name, champion_file=champion, runs=BUILD / "runs")
+    click.echo(f"champion: {found.name} version {found.version} ({found.variant}, S > {found.cut:.2f})", err=True)
+    _done(champion, "git commit champion.json, exsitu release SURVEY")
+
+
+@main.command()
+@click.argument("survey")
+@click.option("--input", "path", type=_FILE, help="File of the survey, where params.yaml does not know its name.")
+@click.option("--release", "data_release", help="Data release of that file, such as gaia_dr3; guessed otherwise.")
+@click.option("--drop-repeats", is_flag=True, help="Keep the first of rows that share a source_id.")
+@click.option("--version", help="Version to write.  [default: the next of the survey]")
+@click.option("--releases", type=_FOLDER, default=RELEASES, show_default=True, help="Folder of releases.")
+@click.option("--champion", type=_FILE, default=CHAMPION, show_default=True, help="File that names the champion.")
+@_progress
+@click.pass_context
+def release(
+    ctx: click.Context,
+    *,
+    survey: str,
+    path: Path | None,
+    data_release: str | None,
+    drop_repeats: bool,
+    version: str | None,
+    releases: Path,
+    champion: Path,
+    progress: bool,
+) -> None:
+    """Score SURVEY with the champion and publish a versioned catalog; a current one is left alone."""
+    from exsitu.stages.release import release as run
+
+    settings = _settings(ctx)
+    wrote = run(
+        settings,
+        survey,
+        path=path,
+        data_release=data_release,
+        drop_repeats=drop_repeats,
+        version=version,
+        releases=releases,
+        champion_file=champion,
+        models=MODELS,
+        suites=SUITES,
+        reports=REPORTS,
+        progress=progress,
+    )
+    _done(wrote, f"exsitu verify {wrote}")
+
+
+@main.command()
+@click.argument("folder", type=_FOLDER)
+@click.option("--audit", is_flag=True, help="Compare with the survey's truth, where the settings name one.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@click.pass_context
+def verify(ctx: click.Context, folder: Path, *, audit: bool, as_json: bool) -> None:
+    """Re-check everything in a release FOLDER."""
+    from exsitu.stages.verify import verify as run
+
+    outcome = run(_settings(ctx), folder, audit=audit, suites=SUITES)
+    click.echo(json.dumps(outcome.as_dict(), indent=2) if as_json else outcome.text())
+    ctx.exit(0 if outcome.passed else 1)
+
+
+@main.command()
+@click.option("--input", "path", type=_FILE, required=True, help="Stars, in any format exsitu reads.")
+@click.option("--output", type=_FILE, help="Parquet file to write: row, source_id, score, flags.")
+@click.option("--release", "data_release", help="Data release of the file, such as gaia_dr3; guessed otherwise.")
+@click.option("--model", type=_FOLDER, help="Model folder to use instead of the champion.")
+@click.option("--cut", type=click.FloatRange(0, 1), help="Score cut to count with instead of the champion's.")
+@click.option("--allow-missing-errors", is_flag=True, help="Score stars without a parallax error, uncut and flagged.")
+@click.option("--champion", type=_FILE, default=CHAMPION, show_default=True, help="File that names the champion.")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
+@click.pass_context
+def score(
+    ctx: click.Context,
+    *,
+    path: Path,
+    output: Path | None,
+    data_release: str | None,
+    model: Path | None,
+    cut: float | None,
+    allow_missing_errors: bool,
+    champion: Path,
+    as_json: bool,
+) -> None:
+    """Score any table of stars with the champion."""
+    from exsitu.stages.score import score as run
+
+    counts = run(
+        _settings(ctx),
+        path,
+        output=output,
+        data_release=data_release,
+        model=model,
+        cut=cut,
+        allow_missing_errors=allow_missing_errors,
+        champion_file=champion,
+        models=MODELS,
+    )
+    if as_json:
+        click.echo(json.dumps(counts))
+    else:
+        share = 100 * counts["selected"] / max(1, counts["scored"])
+        click.echo(
+            f"{counts['rows']} rows, {counts['scored']} scored, "
+            f"{counts['selected']} with S > {counts['cut']:.2f} ({share:.2f} % of the scored)"
+        )
+
+
+@main.command()
+@click.option("--output", type=_FOLDER, default=SUITES, show_default=True, help="Folder to write.")
+def expectations(output: Path) -> None:
+    """Write the expectation suites anew from the registry of columns."""
+    from exsitu.gates import write_suites
+
+    write_suites(output)
+    _done(output, "git diff, and make test")
+
+
+@main.command()
+def columns() -> None:
+    """Print the data model as Markdown, made from the registry of columns."""
+    from exsitu.columns import page
+
+    click.echo(page(), nl=False)
+
+
+if __name__ == "__main__":
+    main()

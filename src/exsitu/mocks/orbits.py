@@ -1,0 +1,229 @@
+"""Orbits in a mock galaxy's potential: gala integrates the stars, a short loop sinks the satellites' centres.
+
+Positions are Galactocentric kpc, velocities km/s, times Myr.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from exsitu import elementary as el
+from exsitu.mocks.galaxies import Potential, Satellite
+
+Floats = NDArray[np.float64]
+
+G = 4.300917270e-6
+"""Gravitational constant, kpc (km/s)2 / Msun (CODATA 2018, IAU 2015 solar mass)."""
+
+KPC_PER_MYR = 1.0227121650537077e-3
+"""Distance in kpc covered at 1 km/s in 1 Myr."""
+
+INTERVAL_MYR = 20
+"""Stars are stripped at multiples of this lookback time, so that all of one time are integrated together."""
+
+# Step (Myr) for stars whose closest approach to the centre within the next interval stays outside a radius (kpc). On
+# the orbits of a plunging merger the energy's relative error over 8 Gyr is then 1e-3 in the median, 9e-3 at the 99th
+# percentile.
+_STEPS = ((12.0, 4.0), (7.0, 2.0), (4.0, 1.0), (2.0, 0.4), (0.7, 0.2), (0.0, 0.1))
+
+
+def circular_velocity(potential: Potential, radius: Floats | float) -> Floats:
+    """
+    Circular velocity in the disc's plane.
+
+    Parameters
+    ----------
+    potential : Potential
+        The galaxy's.
+    radius : ndarray or float
+        Cylindrical radius, kpc.
+
+    Returns
+    -------
+    ndarray, same shape
+        km/s.
+    """
+    r, p = np.asarray(radius, float), potential
+    bulge = G * p.bulge_mass * r / ((r + p.bulge_scale) * (r + p.bulge_scale))
+    d2 = r * r + (p.disc_a + p.disc_b) * (p.disc_a + p.disc_b)
+    disc = G * p.disc_mass * r * r / (d2 * np.sqrt(d2))
+    halo = G * p.halo_mass * (el.log(1.0 + r / p.halo_scale) / r - 1.0 / (r + p.halo_scale))
+    velocity: Floats = np.sqrt(bulge + disc + halo)
+    return velocity
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator] # numba has no type information
+def _acceleration(x: float, y: float, z: float, p: Floats) -> tuple[float, float, float]:
+    """(km/s)2/kpc at a point; `p` holds the potential's numbers in the order of its fields."""
+    r2 = x * x + y * y + z * z
+    r = np.sqrt(r2) + 1e-9
+    s = np.sqrt(z * z + p[4] * p[4])
+    d2 = x * x + y * y + (p[3] + s) * (p[3] + s)
+    bulge = -G * p[0] / (r * (r + p[1]) * (r + p[1]))
+    disc = -G * p[2] / (d2 * np.sqrt(d2))
+    halo = -G * p[5] * (np.log(1.0 + r / p[6]) / (r * r) - 1.0 / (r * (r + p[6]))) / r
+    plane = bulge + disc + halo
+    return x * plane, y * plane, z * (bulge + halo + disc * (p[3] + s) / s)
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator] # numba has no type information
+def _sink(start: Floats, steps: int, friction_myr: float, p: Floats) -> Floats:
+    """Positions and velocities, shape (steps + 1, 6), of a body in the potential with drag, every Myr."""
+    track = np.empty((steps + 1, 6))
+    x, y, z, vx, vy, vz = start[0], start[1], start[2], start[3], start[4], start[5]
+    k = KPC_PER_MYR
+    for i in range(steps + 1):
+        track[i] = np.array([x, y, z, vx, vy, vz])
+        r2 = x * x + y * y + z * z
+        drag = 1.0 - 1.0 / (friction_myr * (1.0 + r2 / 225.0))
+        ax, ay, az = _acceleration(x, y, z, p)
+        vx, vy, vz = (vx + 0.5 * k * ax) * drag, (vy + 0.5 * k * ay) * drag, (vz + 0.5 * k * az) * drag
+        x, y, z = x + k * vx, y + k * vy, z + k * vz
+        ax, ay, az = _acceleration(x, y, z, p)
+        vx, vy, vz = vx + 0.5 * k * ax, vy + 0.5 * k * ay, vz + 0.5 * k * az
+    return track
+
+
+def _numbers(potential: Potential) -> Floats:
+    p = potential
+    return np.array(
+        [p.bulge_mass, p.bulge_scale, p.disc_mass, p.disc_a, p.disc_b, p.halo_mass, p.halo_scale], dtype=np.float64
+    )
+
+
+def satellite_track(potential: Potential, satellite: Satellite) -> Floats:
+    """
+    Path of a satellite's centre from infall to disruption.
+
+    Parameters
+    ----------
+    potential : Potential
+        The galaxy's.
+    satellite : Satellite
+        The satellite.
+
+    Returns
+    -------
+    ndarray, shape (n_steps + 1, 6)
+        Position (kpc) and velocity (km/s) every Myr from infall on.
+
+    Notes
+    -----
+    Drag is dv/dt = -v / (t_f (1 + (r / 15 kpc)^2)). The disc's angular momentum points to -z in this frame (it rotates
+    towards decreasing azimuth), so the orbital plane is mirrored for an inclination below 90 degrees to be prograde.
+    """
+    inclination, node = np.radians(satellite.inclination), np.radians(satellite.node)
+    ci, si, cn, sn = (float(f(a)) for a in (inclination, node) for f in (el.cos, el.sin))
+    v_c = float(circular_velocity(potential, satellite.radius))
+    radial, tangential = np.array([cn, -sn, 0.0]), np.array([-sn * ci, -cn * ci, si])
+    start = np.concatenate([satellite.radius * radial, v_c * (satellite.circularity * tangential - 0.35 * radial)])
+    steps = round(1000.0 * (satellite.infall - satellite.disrupted))
+    track: Floats = _sink(start, steps, 1000.0 * satellite.friction_time, _numbers(potential))
+    return track
+
+
+def hamiltonian(potential: Potential) -> Any:
+    """
+    The potential as gala's Hamiltonian.
+
+    Parameters
+    ----------
+    potential : Potential
+        The galaxy's.
+
+    Returns
+    -------
+    gala.potential.Hamiltonian
+        In kpc, Myr, Msun.
+    """
+    import gala.potential as gp
+    from gala.units import galactic
+
+    p, total = potential, gp.CCompositePotential()
+    total["bulge"] = gp.HernquistPotential(m=p.bulge_mass, c=p.bulge_scale, units=galactic)
+    total["disc"] = gp.MiyamotoNagaiPotential(m=p.disc_mass, a=p.disc_a, b=p.disc_b, units=galactic)
+    total["halo"] = gp.NFWPotential(m=p.halo_mass, r_s=p.halo_scale, units=galactic)
+    return gp.Hamiltonian(total)
+
+
+def _closest_approach(state: Floats) -> Floats:
+    """Smallest distance (kpc) from the centre within the next interval on a straight line; state as in `advance`."""
+    x, y, z, u, v, w = state
+    r2, speed2, inwards = x * x + y * y + z * z, u * u + v * v + w * w, -(x * u + y * v + z * w)
+    time = np.clip(inwards / speed2, 0.0, float(INTERVAL_MYR))
+    distance: Floats = np.sqrt(np.maximum(r2 - 2.0 * time * inwards + time * time * speed2, 0.0))
+    return distance
+
+
+def advance(system: Any, state: Floats) -> Floats:
+    """
+    Move stars through one interval, each with a step that suits how near the centre it comes.
+
+    Parameters
+    ----------
+    system : gala.potential.Hamiltonian
+        From `hamiltonian`.
+    state : ndarray, shape (6, n_stars)
+        Position (kpc) and velocity (kpc/Myr).
+
+    Returns
+    -------
+    ndarray, shape (6, n_stars)
+    """
+    from gala.integrate import LeapfrogIntegrator
+
+    approach, moved, upper = _closest_approach(state), np.empty_like(state), np.inf
+    for lower, step in _STEPS:
+        chosen = np.flatnonzero((approach >= lower) & (approach < upper))
+        upper = lower
+        if chosen.size:
+            moved[:, chosen] = system.integrate_orbit(
+                np.ascontiguousarray(state[:, chosen]),
+                dt=step,
+                n_steps=round(INTERVAL_MYR / step),
+                Integrator=LeapfrogIntegrator,
+                save_all=False,
+            ).w().reshape(6, -1)  # fmt: skip
+    return moved
+
+
+def integrate_to_today(potential: Potential, state: Floats, lookback: NDArray[np.int64], *, progress: bool) -> Floats:
+    """
+    Integrate stars from where and when each was stripped until today.
+
+    Parameters
+    ----------
+    potential : Potential
+        The galaxy's.
+    state : ndarray, shape (n_stars, 6)
+        Position (kpc) and velocity (km/s) when stripped.
+    lookback : ndarray of int, shape (n_stars,)
+        How long ago, in intervals of ``INTERVAL_MYR``.
+    progress : bool
+        Whether to show a bar.
+
+    Returns
+    -------
+    ndarray, shape (n_stars, 6)
+        Position (kpc) and velocity (km/s) today, in the order of the input.
+
+    Notes
+    -----
+    One pass over time: at every interval the stars stripped then join those already moving, and all go on together.
+    """
+    from tqdm import tqdm
+
+    order = np.argsort(-lookback, kind="stable")
+    state = state[order].T.copy()
+    state[3:] *= KPC_PER_MYR
+    latest = int(lookback.max(initial=0))
+    moving = np.searchsorted(-lookback[order], -np.arange(latest, 0, -1), side="right")
+    system = hamiltonian(potential)
+    for n in tqdm(moving.tolist(), desc="orbits", unit="interval", disable=not progress, leave=False):
+        state[:, :n] = advance(system, state[:, :n])
+    state[3:] /= KPC_PER_MYR
+    result = np.empty_like(state.T)
+    result[order] = state.T
+    return result

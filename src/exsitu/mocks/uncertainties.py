@@ -1,0 +1,278 @@
+"""What Gaia's measurements of a star are worth: standard errors, their correlations, who gets a radial velocity."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exsitu import elementary as el
+from exsitu.columns import nearest
+from exsitu.errors import InputError
+
+Floats = NDArray[np.float64]
+
+ASTROMETRY = ("ra", "dec", "parallax", "pmra", "pmdec")
+"""The five astrometric parameters, in the archive's order."""
+
+CORRELATIONS = tuple(f"{a}_{b}_corr" for i, a in enumerate(ASTROMETRY) for b in ASTROMETRY[i + 1 :])
+"""Names of their ten correlations, in the archive's order."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorProfile:
+    """
+    Precision of a data release.
+
+    Parameters
+    ----------
+    name : str
+        A key of ``PROFILES``.
+    factor : float
+        Multiplies the photon noise of the parallax.
+    floor : float
+        Calibration floor of the parallax error, mas.
+    rv_limit : float
+        Faintest G_RVS with a radial velocity.
+    """
+
+    name: str
+    factor: float
+    floor: float
+    rv_limit: float
+
+
+PROFILES: Mapping[str, ErrorProfile] = MappingProxyType(
+    {
+        "ananke": ErrorProfile("ananke", 0.8, 0.01, 13.3),
+        # DR2's radial velocities end near G_RVS = 12 (Katz et al. 2019, A&A 622, A205).
+        "dr2": ErrorProfile("dr2", 1.24, 0.02, 12.0),
+    }
+)
+"""Error profiles: of the ananke mocks, and of Gaia DR2."""
+
+RV_TEFF = (3550.0, 6900.0)
+"""Effective temperatures (K) with a radial velocity (Katz et al. 2019)."""
+
+_RATIOS = {"ra": 0.80, "dec": 0.72, "parallax": 1.0, "pmra": 1.55, "pmdec": 1.33}
+_MAX_LOADING = 0.75
+
+
+def error_profile(name: str) -> ErrorProfile:
+    """
+    An error profile.
+
+    Parameters
+    ----------
+    name : str
+        A key of ``PROFILES``.
+
+    Returns
+    -------
+    ErrorProfile
+
+    Raises
+    ------
+    InputError
+        If there is none of that name.
+    """
+    if name not in PROFILES:
+        raise InputError(f"no error profile {name!r}{nearest(name, PROFILES)}; known: {', '.join(PROFILES)}")
+    return PROFILES[name]
+
+
+def parallax_error(g: Floats, profile: ErrorProfile) -> Floats:
+    """
+    Standard error of the parallax.
+
+    Parameters
+    ----------
+    g : ndarray, shape (n_stars,)
+        Apparent G, mag.
+    profile : ErrorProfile
+        The release.
+
+    Returns
+    -------
+    ndarray, shape (n_stars,)
+        mas.
+
+    Notes
+    -----
+    The form of Gaia's end-of-mission prediction (Gaia Collaboration, Prusti et al. 2016, sect. 8.1), scaled to the
+    release: factor x 1e-3 sqrt(40 + 800 z + 30 z^2), z = 10^(0.4 (max(G, 13) - 15)), and the floor in quadrature.
+    """
+    z = el.exp10(0.4 * (np.maximum(g, 13.0) - 15.0))
+    noise = 1e-6 * profile.factor * profile.factor * (40.0 + z * (800.0 + 30.0 * z))
+    return np.sqrt(noise + profile.floor * profile.floor)
+
+
+def faintest_g(error: Floats, profile: ErrorProfile, limit: float) -> Floats:
+    """
+    The inverse of `parallax_error`.
+
+    Parameters
+    ----------
+    error : ndarray, shape (n_stars,)
+        Largest standard error allowed, mas.
+    profile : ErrorProfile
+        The release.
+    limit : float
+        Returned where fainter stars would do.
+
+    Returns
+    -------
+    ndarray, shape (n_stars,)
+        Apparent G, mag; -99 where even bright stars are not measured so well.
+    """
+    noise = (error * error - profile.floor * profile.floor) / (1e-6 * profile.factor * profile.factor)
+    z = (-800.0 + np.sqrt(np.maximum(640000.0 - 120.0 * (40.0 - noise), 0.0))) / 60.0
+    g = 15.0 + 2.5 * el.log10(np.maximum(z, 1e-9))
+    return np.where(g < 13.0, -99.0, np.minimum(g, limit))
+
+
+def astrometric_errors(sigma_parallax: Floats) -> dict[str, Floats]:
+    """
+    Standard errors of the five astrometric parameters.
+
+    Parameters
+    ----------
+    sigma_parallax : ndarray, shape (n_stars,)
+        mas.
+
+    Returns
+    -------
+    dict of ndarray, shape (n_stars,)
+        ra (times cos dec), dec, parallax in mas; pmra, pmdec in mas/yr.
+    """
+    return {name: ratio * sigma_parallax for name, ratio in _RATIOS.items()}
+
+
+def loadings(ra: Floats, dec: Floats, rng: np.random.Generator) -> Floats:
+    """
+    How strongly each parameter's error follows what all five have in common.
+
+    Parameters
+    ----------
+    ra, dec : ndarray, shape (n_stars,)
+        Degrees.
+    rng : numpy.random.Generator
+        Source of the star-to-star scatter.
+
+    Returns
+    -------
+    ndarray, shape (5, n_stars)
+        Between -0.75 and 0.75. The correlation of parameters i and j is the product of their loadings, so that every
+        correlation matrix is positive definite. Patterns on the sky stand for those of Gaia's scanning law.
+    """
+    a, d = np.radians(ra), np.radians(dec)
+    phase = np.arange(5)[:, None] * 1.3
+    pattern = 0.35 * el.sin(2.0 * a + phase) * el.cos(d) + 0.2 * el.sin(2.0 * d + 2.0 * phase)
+    return np.clip(pattern + 0.15 * rng.standard_normal(pattern.shape), -_MAX_LOADING, _MAX_LOADING)
+
+
+def correlations(loading: Floats) -> dict[str, Floats]:
+    """
+    Correlations of the astrometric errors.
+
+    Parameters
+    ----------
+    loading : ndarray, shape (5, n_stars)
+        From `loadings`.
+
+    Returns
+    -------
+    dict of ndarray, shape (n_stars,)
+        The ten of ``CORRELATIONS``.
+    """
+    pairs = [(i, j) for i in range(5) for j in range(i + 1, 5)]
+    return {name: loading[i] * loading[j] for name, (i, j) in zip(CORRELATIONS, pairs, strict=True)}
+
+
+def correlated_noise(loading: Floats, parallax_noise: Floats, rng: np.random.Generator) -> Floats:
+    """
+    Errors of the five parameters in units of their standard errors, that of the parallax given.
+
+    Parameters
+    ----------
+    loading : ndarray, shape (5, n_stars)
+        From `loadings`.
+    parallax_noise : ndarray, shape (n_stars,)
+        Error of each parallax in units of its standard error.
+    rng : numpy.random.Generator
+        Source of the draws.
+
+    Returns
+    -------
+    ndarray, shape (5, n_stars)
+        Unit normal where `parallax_noise` is, and correlated as `correlations` says.
+
+    Notes
+    -----
+    Each error is w c + sqrt(1 - w^2) e with its loading w, a common deviate c and one of its own, e. Given the
+    parallax's error n, c is normal with mean w n and variance 1 - w^2.
+    """
+    own, of_parallax = np.sqrt(1.0 - loading * loading), ASTROMETRY.index("parallax")
+    common = loading[of_parallax] * parallax_noise + own[of_parallax] * rng.standard_normal(loading.shape[1])
+    noise: Floats = loading * common + own * rng.standard_normal(loading.shape)
+    noise[of_parallax] = parallax_noise
+    return noise
+
+
+def photometric_errors(g: Floats, bp: Floats, rp: Floats) -> dict[str, Floats]:
+    """
+    Standard errors of the mean magnitudes.
+
+    Parameters
+    ----------
+    g, bp, rp : ndarray, shape (n_stars,)
+        Apparent magnitudes.
+
+    Returns
+    -------
+    dict of ndarray, shape (n_stars,)
+        mag, by band; near the medians of Evans et al. (2018, A&A 616, A4), Fig. 9.
+    """
+    blue, red = (0.002 * el.exp10(0.2 * np.maximum(m - 14.0, 0.0)) for m in (bp, rp))
+    return {"g": 0.0003 + 0.001 * el.exp10(0.25 * np.maximum(g - 17.0, 0.0)), "bp": blue, "rp": red}
+
+
+def g_rvs(rp: Floats, g_rp: Floats) -> Floats:
+    """
+    Magnitude in the band of the radial velocity spectrometer.
+
+    Parameters
+    ----------
+    rp, g_rp : ndarray, shape (n_stars,)
+        Apparent RP and colour G - RP, mag.
+
+    Returns
+    -------
+    ndarray, shape (n_stars,)
+        mag (Sartoretti et al. 2018, A&A 616, A6, eq. 3).
+    """
+    c = np.clip(g_rp, 0.1, 1.4)
+    return rp + 0.042319 + c * (-0.65124 + c * (1.0215 + c * (-1.3947 + c * 0.53768)))
+
+
+def radial_velocity_error(rvs: Floats, teff: Floats, profile: ErrorProfile) -> Floats:
+    """
+    Standard error of the radial velocity.
+
+    Parameters
+    ----------
+    rvs : ndarray, shape (n_stars,)
+        G_RVS, mag.
+    teff : ndarray, shape (n_stars,)
+        K.
+    profile : ErrorProfile
+        The release.
+
+    Returns
+    -------
+    ndarray, shape (n_stars,)
+        km/s; NaN for stars that have no radial velocity.
+    """
+    has = (rvs < profile.rv_limit) & (teff > RV_TEFF[0]) & (teff < RV_TEFF[1])
+    return np.where(has, 0.3 + 0.9 * el.exp(0.9 * (np.minimum(rvs, 14.0) - 12.5)), np.nan)

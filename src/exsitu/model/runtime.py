@@ -1,0 +1,67 @@
+"""TensorFlow and Keras, imported once: quietly, and on a stated number of threads.
+
+On one thread, with every random number drawn from an explicit seed, XLA's code gives the same bits each time (the tests
+hold it to that). ``enable_op_determinism`` is not asked for: Keras then compiles nothing.
+
+Modules that need the two write ``from exsitu.model.runtime import keras, tf``. Importing this module takes seconds.
+"""
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+__all__ = ["configure", "keras", "tf"]
+
+_CHATTER = ("All log messages before absl::InitializeLog()", "cudart_stub.cc", "cuda_platform.cc")
+
+
+@contextlib.contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Hold back what TensorFlow's C++ writes on import whatever the log level; everything else is passed on."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+            held.seek(0)
+            for line in held.read().decode(errors="replace").splitlines(keepends=True):
+                if not any(words in line for words in _CHATTER):
+                    sys.stderr.write(line)
+
+
+with _without_chatter():
+    import keras
+    import tensorflow as tf
+
+    tf.config.list_physical_devices("GPU")  # looks for one now, and complains here where there is none
+
+
+def configure(threads: int = 1) -> None:
+    """
+    Set the number of threads of TensorFlow.
+
+    Called with 1 on import: small layers gain nothing from a second thread, a process per core does.
+
+    Parameters
+    ----------
+    threads : int
+        Threads within an operation and between operations.
+
+    Raises
+    ------
+    RuntimeError
+        If TensorFlow has already computed something on another number of threads.
+    """
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+with contextlib.suppress(RuntimeError):  # whoever used TensorFlow before has chosen
+    configure()

@@ -1,0 +1,242 @@
+"""The stage ``data``: build or import the mock surveys and the Milky Way, and fetch the real stars everyone has."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from exsitu import gates
+from exsitu.errors import InputError
+from exsitu.provenance import publish_folder, read_json, sha256_file, sha256_json, sha256_tree, write_json
+from exsitu.samples import passes_quality_cut
+from exsitu.settings import Galaxy, Settings
+from exsitu.tables import iter_parquet, write_parquet
+
+log = logging.getLogger(__name__)
+
+_MANIFEST = "data.json"
+_PACKAGE = Path(__file__).parents[1]
+_MAKERS = ("mocks/**/*", "surveys/*.py", "tables.py", "columns.py", "phase_space.py", "elementary.py")
+
+
+def make_data(settings: Settings, *, output: Path, reports: Path, suites: Path, progress: bool = True) -> bool:
+    """
+    Make the folder of data, or leave it alone where it is present and current.
+
+    Parameters
+    ----------
+    settings : Settings
+        Which galaxies, how many stars, from where.
+    output : Path
+        Folder to make: ``mocks/<galaxy>/lsr<N>.parquet`` and ``accreted_particle_ids.npy`` a galaxy,
+        ``milkyway/{gaia,rave,best_neighbour,truth}.parquet``, ``hipparcos/hipparcos2.parquet``, ``data.json``.
+    reports : Path
+        Folder for the reports of the gates.
+    suites : Path
+        Folder of the expectation suites.
+    progress : bool
+        Whether to show progress.
+
+    Returns
+    -------
+    bool
+        False where nothing had to be done.
+
+    Raises
+    ------
+    GateError
+        If a table fails its suite; `output` is then left as it was.
+    InputError
+        If files named in the settings are missing or cannot be read.
+    """
+    identity = data_identity(settings)
+    if _is_current(output, identity):
+        log.info("%s is present and current (identity %s…): left alone", output, identity[:12])
+        return False
+    with publish_folder(output, replace=True) as staged:
+        _run_all(_makers(settings, staged))
+        _check_all(staged, reports, suites, progress=progress)
+        write_json(staged / _MANIFEST, {"identity": identity, "sha256": _digests(staged)})
+    return True
+
+
+def data_identity(settings: Settings) -> str:
+    """
+    Digest of all that decides what the data are: the settings that matter and the code that makes them.
+
+    Parameters
+    ----------
+    settings : Settings
+        The settings.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
+    told = settings.model_dump(mode="json", include={"data", "quality", "mocks", "milky_way"})
+    return sha256_json({"settings": told, "code": [sha256_tree(_PACKAGE, pattern) for pattern in _MAKERS]})
+
+
+def verify_data(folder: Path) -> str:
+    """
+    Re-hash the data and compare with what was written when they were made.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of data.
+
+    Returns
+    -------
+    str
+        Digest of the data as a whole, 64 hexadecimal digits.
+
+    Raises
+    ------
+    InputError
+        If there are no data, or a file is not what was written; DVC says "up to date" of a corrupted cache, so
+        every stage that reads data asks this first.
+    """
+    if not (folder / _MANIFEST).is_file():
+        raise InputError(f"no data in {folder}: run `exsitu data`, or `dvc pull` where there is a remote")
+    written = read_json(folder / _MANIFEST)["sha256"]
+    found = _digests(folder)
+    wrong = sorted(name for name in {*written, *found} if found.get(name) != written.get(name))
+    if wrong:
+        raise InputError(f"{folder}: {', '.join(wrong)} not as when the data were made; remove {folder} and remake it")
+    return sha256_json(written)
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != _MANIFEST)
+    return {p.relative_to(folder).as_posix(): sha256_file(p) for p in files}
+
+
+def _is_current(folder: Path, identity: str) -> bool:
+    manifest = folder / _MANIFEST
+    return manifest.is_file() and read_json(manifest)["identity"] == identity
+
+
+def _makers(settings: Settings, folder: Path) -> list[tuple[str, Callable[..., Any], tuple[Any, ...]]]:
+    """What has to be made, each independent of the others."""
+    galaxies = (settings.data.pretraining, settings.data.target)
+    makers: list[tuple[str, Callable[..., Any], tuple[Any, ...]]] = [
+        (f"mock surveys {', '.join(galaxy.surveys)}", _make_mocks, (settings, galaxy, folder)) for galaxy in galaxies
+    ]
+    makers.append(("the Milky Way", _make_milky_way, (settings, folder)))
+    makers.append(("Hipparcos-2", _fetch_hipparcos, (settings, folder)))
+    return makers
+
+
+def _run_all(makers: list[tuple[str, Callable[..., Any], tuple[Any, ...]]]) -> None:
+    """One process a core, one thread each; the first failure stops the stage."""
+    with ProcessPoolExecutor(max_workers=2, mp_context=get_context("spawn")) as pool:
+        running = {pool.submit(function, *arguments): name for name, function, arguments in makers}
+        for name in running.values():
+            log.info("making %s", name)
+        try:
+            for done in as_completed(running):
+                done.result()
+                log.info("made %s", running[done])
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _make_mocks(settings: Settings, galaxy: Galaxy, folder: Path) -> None:
+    if settings.mocks.source == "ananke":
+        _import_ananke(settings, galaxy, folder / "mocks")
+        return
+    from exsitu.mocks.make import make_mocks
+
+    make_mocks(
+        folder / "mocks",
+        galaxy,
+        settings.mocks,
+        seed=settings.data.galaxy_seed,
+        max_fractional_parallax_error=settings.quality.max_fractional_parallax_error,
+        progress=False,
+    )
+
+
+def _import_ananke(settings: Settings, galaxy: Galaxy, folder: Path) -> None:
+    from exsitu.surveys.ananke import read_ananke, read_particle_ids
+
+    root, labels = settings.mocks.root, settings.mocks.labels or {}
+    if root is None or galaxy.galaxy not in labels:
+        raise InputError(f"source 'ananke' needs mocks.root and mocks.labels.{galaxy.galaxy} in params.yaml")
+    for viewpoint, survey in zip(galaxy.viewpoints, galaxy.surveys, strict=True):
+        # The paper stacks the two innermost radial slices, which hold all stars with good parallaxes.
+        files = sorted(root.rglob(f"lsr-{viewpoint}-rslice-[01].{galaxy.galaxy}-*.hdf5"))
+        if not files:
+            raise InputError(f"no lsr-{viewpoint}-rslice-0 or -1 of {galaxy.galaxy} below {root}")
+        frames = read_ananke(files, chunk_rows=settings.chunk_rows)
+        write_parquet(folder / f"{survey}.parquet", _cut(frames, settings), metadata={"survey": survey})
+    ids = read_particle_ids(labels[galaxy.galaxy])
+    np.save(folder / galaxy.galaxy / "accreted_particle_ids.npy", ids, allow_pickle=False)
+
+
+def _cut(frames: Iterator[pd.DataFrame], settings: Settings) -> Iterator[pd.DataFrame]:
+    for frame in frames:
+        yield frame[passes_quality_cut(frame, settings.quality.max_fractional_parallax_error)]
+
+
+def _make_milky_way(settings: Settings, folder: Path) -> None:
+    target = folder / "milkyway"
+    if settings.milky_way.source == "files":
+        _import_milky_way(settings, target)
+        return
+    from exsitu.mocks.make import make_standin
+
+    make_standin(target, settings.milky_way, settings.mocks, seed=settings.data.galaxy_seed, progress=False)
+
+
+def _import_milky_way(settings: Settings, folder: Path) -> None:
+    from exsitu.surveys.crossmatch import read_neighbours
+    from exsitu.surveys.spectroscopy import read_rave
+
+    source = settings.milky_way
+    if source.gaia is None or source.spectroscopy is None:
+        raise InputError("source 'files' needs milky_way.gaia and milky_way.spectroscopy in params.yaml")
+    gaia = _one_survey(source.gaia, settings.chunk_rows)
+    write_parquet(folder / "gaia.parquet", _cut(gaia, settings), metadata={"survey": "gaia"})
+    write_parquet(folder / "rave.parquet", [read_rave(source.spectroscopy, chunk_rows=settings.chunk_rows)])
+    if source.best_neighbour is not None:
+        write_parquet(folder / "best_neighbour.parquet", [read_neighbours(source.best_neighbour)])
+
+
+def _one_survey(files: Sequence[Path], chunk_rows: int) -> Iterator[pd.DataFrame]:
+    """Read the files of one survey as one table, in which no id comes twice."""
+    from exsitu.surveys.reader import UniqueIds, read_survey
+
+    ids = UniqueIds(", ".join(str(path) for path in files))
+    for path in files:
+        for frame in read_survey(path, chunk_rows=chunk_rows, unique_ids=False):
+            ids.add(frame["source_id"].to_numpy())
+            yield frame
+    ids.refuse_repeats()
+
+
+def _fetch_hipparcos(settings: Settings, folder: Path) -> None:
+    from exsitu.surveys.hipparcos import read_hipparcos
+
+    frames = read_hipparcos(chunk_rows=settings.chunk_rows)
+    write_parquet(folder / "hipparcos" / "hipparcos2.parquet", frames, metadata={"survey": "hipparcos2"})
+
+
+def _check_all(folder: Path, reports: Path, suites: Path, *, progress: bool) -> None:
+    from tqdm import tqdm
+
+    mocks = sorted(folder.glob("mocks/*/*.parquet"))
+    tables = {f"mock_survey {path.parent.name}-{path.stem}": ("mock_survey", path) for path in mocks}
+    tables["gaia_survey milkyway"] = ("gaia_survey", folder / "milkyway" / "gaia.parquet")
+    tables["gaia_survey hipparcos2"] = ("gaia_survey", folder / "hipparcos" / "hipparcos2.parquet")
+    tables["spectroscopic_survey rave"] = ("spectroscopic_survey", folder / "milkyway" / "rave.parquet")
+    for name, (suite, path) in tqdm(tables.items(), desc="gates", unit="table", disable=not progress):
+        gates.check(iter_parquet(path), suite, report=reports / f"{name.replace(' ', '-')}.json", suites=suites)

@@ -1,0 +1,193 @@
+"""The stage ``evaluate``: compare the variants, choose one and its cut, and validate it on another viewpoint."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from exsitu.errors import InputError
+from exsitu.evaluation.metrics import roc, selection_counts, shortfalls, summary
+from exsitu.provenance import publish_folder, read_json, write_json
+from exsitu.settings import Settings
+from exsitu.tables import read_parquet
+
+log = logging.getLogger(__name__)
+
+_COLUMNS = (
+    "variant",
+    "sum_chi2",
+    "cut",
+    "purity",
+    "efficiency_accreted",
+    "efficiency_in_situ",
+    "auc",
+    "efficiency_accreted_at_1pct",
+    "passed",
+)
+
+
+def evaluate(settings: Settings, *, samples: Path, variants: Path, output: Path) -> None:
+    """
+    Compare the variants and choose the one of least sum_chi2 that passes.
+
+    Parameters
+    ----------
+    settings : Settings
+        Evaluation and its acceptance limits.
+    samples : Path
+        What ``prepare`` wrote; ``target/test`` measured the variants, ``holdout/test`` validates the winner.
+    variants : Path
+        Folder with one folder a variant, as ``transfer`` wrote them.
+    output : Path
+        Folder to write: ``evaluation.json``, ``metrics.json``, ``comparison.csv`` and figures.
+
+    Raises
+    ------
+    InputError
+        If a variant named in the settings is missing.
+    """
+    measured = {name: _measured(variants / name, settings) for name in settings.transfer.variants}
+    passing = [name for name, metrics in measured.items() if metrics["passed"]]
+    best = min(passing or measured, key=lambda name: measured[name]["sum_chi2"])
+    outcome = {
+        "target": settings.data.target.surveys[0],
+        "variants": measured,
+        "best": best,
+        "passed": bool(passing),
+        "acceptance": settings.evaluation.acceptance.model_dump(),
+        "holdout": _validate(settings, samples, variants / best, measured[best]["cut"]),
+    }
+    with publish_folder(output, replace=True) as folder:
+        write_json(folder / "evaluation.json", outcome)
+        write_json(folder / "metrics.json", {"best": measured[best], "holdout": outcome["holdout"]})
+        comparison(outcome).to_csv(folder / "comparison.csv", index=False, lineterminator="\n")
+        _draw(settings, samples, variants, outcome, folder)
+    log.info("%s", comparison_text(outcome))
+
+
+def _measured(folder: Path, settings: Settings) -> dict[str, Any]:
+    if not (folder / "metrics.json").is_file():
+        raise InputError(f"no {folder / 'metrics.json'}: run `exsitu transfer {folder.name}` first")
+    metrics: dict[str, Any] = read_json(folder / "metrics.json")
+    reasons = shortfalls(metrics, settings.evaluation.acceptance)
+    return {**metrics, "passed": not reasons, "reasons": reasons}
+
+
+def _validate(settings: Settings, samples: Path, model: Path, cut: float) -> dict[str, Any]:
+    """Measure the winner at its cut on a viewpoint that took no part in choosing it (the paper's Sec. 7.3)."""
+    path = samples / "holdout" / "test.parquet"
+    if not path.is_file():
+        return {}
+    from exsitu.model.inputs import values_from_frame
+    from exsitu.model.network import load_model
+    from exsitu.model.scoring import network_scores
+
+    stars = read_parquet(path)
+    network, card = load_model(model)
+    scores = network_scores(network, values_from_frame(stars, card.inputs))
+    velocities = stars[["v_r", "v_phi", "v_z"]].to_numpy()
+    return summary(scores, stars["accreted"].to_numpy(), velocities, settings.evaluation, cut=cut)
+
+
+def read_evaluation(folder: Path) -> dict[str, Any]:
+    """
+    Read what ``evaluate`` found.
+
+    Parameters
+    ----------
+    folder : Path
+        The stage's output.
+
+    Returns
+    -------
+    dict
+        ``variants`` (metrics by variant), ``best``, ``passed``, ``holdout``.
+
+    Raises
+    ------
+    InputError
+        If nothing was evaluated yet.
+    """
+    if not (folder / "evaluation.json").is_file():
+        raise InputError(f"no {folder / 'evaluation.json'}: run `exsitu evaluate` first")
+    found: dict[str, Any] = read_json(folder / "evaluation.json")
+    return found
+
+
+def comparison(outcome: Mapping[str, Any]) -> pd.DataFrame:
+    """
+    Transfer variants as a table.
+
+    Parameters
+    ----------
+    outcome : mapping
+        As `read_evaluation` returns it.
+
+    Returns
+    -------
+    DataFrame
+        One row a variant.
+    """
+    return pd.DataFrame([{name: row[name] for name in _COLUMNS} for row in outcome["variants"].values()])
+
+
+def comparison_text(outcome: Mapping[str, Any]) -> str:
+    """
+    Transfer variants as text for people, the best named.
+
+    Parameters
+    ----------
+    outcome : mapping
+        As `read_evaluation` returns it.
+
+    Returns
+    -------
+    str
+        Several lines.
+    """
+    header = f"{'variant':<15}{'sum_chi2 x100':>14}{'cut':>7}{'purity':>9}{'eps_A':>8}{'eps_I':>9}{'AUC':>8}  passed"
+    lines = [header]
+    for name, row in outcome["variants"].items():
+        lines.append(
+            f"{name:<15}{100 * row['sum_chi2']:>14.3f}{row['cut']:>7.2f}{100 * row['purity']:>8.1f}%"
+            f"{100 * row['efficiency_accreted']:>7.1f}%{100 * row['efficiency_in_situ']:>8.3f}%{row['auc']:>8.4f}"
+            f"  {'yes' if row['passed'] else 'no: ' + '; '.join(row['reasons'])}"
+        )
+    best = outcome["variants"][outcome["best"]]
+    remark = "" if outcome["passed"] else " (no variant passes)"
+    lines.append(f"best: {outcome['best']} at S > {best['cut']:.2f}{remark}")
+    if held := outcome["holdout"]:
+        lines.append(
+            f"on the held-out viewpoint: purity {100 * held['purity']:.1f} %, eps_A "
+            f"{100 * held['efficiency_accreted']:.1f} %, sum_chi2 {held['sum_chi2']:.5f}, AUC {held['auc']:.4f}"
+        )
+    return "\n".join(lines)
+
+
+def _draw(settings: Settings, samples: Path, variants: Path, outcome: Mapping[str, Any], folder: Path) -> None:
+    from exsitu.evaluation import figures
+
+    test = read_parquet(samples / "target" / "test.parquet")
+    accreted = test["accreted"].to_numpy()
+    files = {name: variants / name / "scores.parquet" for name in outcome["variants"]}
+    scores = {name: read_parquet(path)["score"].to_numpy() for name, path in files.items()}
+    best, cut = outcome["best"], outcome["variants"][outcome["best"]]["cut"]
+    seen = test["radial_velocity"].notna().to_numpy()
+    points = {name: _point(test[f"label_{name.lower()}"].to_numpy()[seen], accreted[seen]) for name in ("VM", "ZM")}
+    curves = {name: roc(score, accreted) for name, score in scores.items()}
+    figures.save_figure(figures.roc_figure(curves, points), folder / "roc.png")
+    figures.save_figure(figures.comparison_figure(comparison(outcome)), folder / "comparison.png")
+    velocities = test[["v_r", "v_phi", "v_z"]].to_numpy()
+    selected = scores[best] > cut
+    name, bins = f"S > {cut:.2f}", settings.evaluation.velocity_bins
+    figure = figures.velocity_figure(velocities[accreted], {f"{best}, {name}": velocities[selected]}, bins)
+    figures.save_figure(figure, folder / "velocities.png")
+    panels = {"in situ": velocities[~accreted], "accreted": velocities[accreted], name: velocities[selected]}
+    figures.save_figure(figures.toomre_figure(panels, settings.labels.v_lsr_kms), folder / "toomre.png")
+
+
+def _point(selected: Any, accreted: Any) -> tuple[float, float]:
+    found = selection_counts(selected, accreted)
+    return found.efficiency_accreted, found.efficiency_in_situ

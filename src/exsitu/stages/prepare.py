@@ -1,0 +1,222 @@
+"""The stage ``prepare``: from surveys to the samples that networks learn on and are measured with."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from exsitu import gates
+from exsitu.labels.histories import accreted_from_particles
+from exsitu.phase_space import frame as solar_frame
+from exsitu.provenance import publish_folder, write_json
+from exsitu.samples import (
+    ERRORS,
+    IDENTITY,
+    MEASURED,
+    TRUTH,
+    finite_rows,
+    measured_phase_space,
+    passes_quality_cut,
+    split,
+    true_phase_space,
+    with_labels,
+    with_velocities,
+)
+from exsitu.settings import Settings
+from exsitu.stages.data import verify_data
+from exsitu.surveys.crossmatch import by_best_neighbour, by_position
+from exsitu.surveys.spectroscopy import read_rave
+from exsitu.tables import describe, read_parquet, write_parquet
+
+log = logging.getLogger(__name__)
+
+# Seeds of independent draws; a new sample gets a new number, so that old ones keep their stars.
+_PRETRAINING, _TARGET, _HOLDOUT, _TRANSFER, _ADAPTATION = range(5)
+_VALIDATION_SHARE = 5
+"""One in so many stars with labels stops a transfer instead of teaching it."""
+
+
+def prepare(settings: Settings, *, data: Path, output: Path, reports: Path, suites: Path) -> None:
+    """
+    Cut, label and split the surveys.
+
+    Parameters
+    ----------
+    settings : Settings
+        Cuts, labels, sizes, seed.
+    data : Path
+        What the stage ``data`` wrote.
+    output : Path
+        Folder to write: ``pretraining/{training,validation,test}``, ``transfer/{training,validation}``,
+        ``target/test``, ``holdout/test``, ``adaptation/{training,validation}``, all Parquet, and ``samples.json``.
+    reports : Path
+        Folder for the reports of the gates.
+    suites : Path
+        Folder of the expectation suites.
+
+    Raises
+    ------
+    GateError
+        If a sample fails the suite ``training_sample``; nothing is written then.
+    InputError
+        If the data are not as they were made, or too few for the sizes wanted.
+    """
+    digest = verify_data(data)
+    samples = {**_pretraining(settings, data), **_target(settings, data), **_adaptation(settings, data)}
+    for name, frame in samples.items():
+        log.info("%-24s %9d stars %s", name, len(frame), _fractions(frame))
+        report = reports / f"training_sample-{name.replace('/', '-')}.json"
+        gates.check(frame, "training_sample", report=report, suites=suites)
+    with publish_folder(output, replace=True) as staged:
+        for name, frame in samples.items():
+            write_parquet(staged / f"{name}.parquet", [frame], metadata={"sample": name, "data_digest": digest})
+        write_json(staged / "samples.json", {"data_digest": digest, **{k: _counts(v) for k, v in samples.items()}})
+
+
+def _counts(frame: pd.DataFrame) -> dict[str, int]:
+    flags = [name for name in ("accreted", "label_vm", "label_zm") if name in frame]
+    return {"stars": len(frame), **{name: int(frame[name].sum()) for name in flags}}
+
+
+def _fractions(frame: pd.DataFrame) -> str:
+    counts = _counts(frame)
+    return ", ".join(f"{name} {100 * n / len(frame):.2f} %" for name, n in counts.items() if name != "stars")
+
+
+def load_mock(settings: Settings, data: Path, survey: str) -> pd.DataFrame:
+    """
+    Read a mock survey with truth, labels and true velocities.
+
+    Parameters
+    ----------
+    settings : Settings
+        Quality cut, labels and seed.
+    data : Path
+        What the stage ``data`` wrote.
+    survey : str
+        Such as ``"m12i/lsr0"``.
+
+    Returns
+    -------
+    DataFrame
+        The stars that pass the quality cut.
+    """
+    path = data / "mocks" / f"{survey}.parquet"
+    known = describe(path).columns
+    wanted = [name for name in (*IDENTITY, "parentid", *MEASURED, *ERRORS, *TRUTH) if name in known]
+    frame = read_parquet(path, columns=wanted)
+    frame = frame[passes_quality_cut(frame, settings.quality.max_fractional_parallax_error)].reset_index(drop=True)
+    ids = np.load(path.parent / "accreted_particle_ids.npy", allow_pickle=False)
+    solar = solar_frame(survey)
+    frame = frame.assign(accreted=accreted_from_particles(frame["parentid"].to_numpy(), ids))
+    frame = with_labels(frame, measured_phase_space(frame, solar), settings.labels, seed=settings.seed)
+    frame = with_velocities(frame, true_phase_space(frame, solar))
+    return frame.drop(columns=["parentid", *TRUTH])
+
+
+def _inputs_finite(frame: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """Leave out stars that lack an input of the network, such as a radial velocity."""
+    from exsitu.model.inputs import input_columns
+
+    return frame[finite_rows(frame, input_columns(settings.network.input_set))]
+
+
+def _take(frame: pd.DataFrame, rows: Mapping[str, np.ndarray], prefix: str) -> dict[str, pd.DataFrame]:
+    return {f"{prefix}/{name}": frame.iloc[chosen].reset_index(drop=True) for name, chosen in rows.items()}
+
+
+def _pretraining(settings: Settings, data: Path) -> dict[str, pd.DataFrame]:
+    """Pretraining learns on all viewpoints together, each giving its share of validation and test."""
+    surveys = settings.data.pretraining.surveys
+    share = {
+        "validation": settings.samples.validation_stars // len(surveys),
+        "test": settings.samples.test_stars // len(surveys),
+    }
+    pieces: dict[str, list[pd.DataFrame]] = {}
+    for number, survey in enumerate(surveys):
+        frame = _inputs_finite(load_mock(settings, data, survey), settings)
+        rows = split(len(frame), share, rest="training", seed=(settings.seed, _PRETRAINING, number))
+        for name, piece in _take(frame, rows, "pretraining").items():
+            pieces.setdefault(name, []).append(piece)
+    return {name: pd.concat(parts, ignore_index=True) for name, parts in pieces.items()}
+
+
+def _target(settings: Settings, data: Path) -> dict[str, pd.DataFrame]:
+    """Stars of another galaxy: some with spectra to transfer on, others to choose and to validate with."""
+    choose, *validate = settings.data.target.surveys
+    frame = load_mock(settings, data, choose)
+    with_spectra = np.flatnonzero(finite_rows(frame, ("radial_velocity", "feh")))
+    order = np.random.default_rng((settings.seed, _TRANSFER)).permutation(with_spectra)
+    labelled = order[: settings.samples.transfer_stars]
+    validation = max(1, len(labelled) // _VALIDATION_SHARE)
+    transfer = {"validation": np.sort(labelled[:validation]), "training": np.sort(labelled[validation:])}
+    others = _inputs_finite(frame.drop(index=frame.index[labelled]), settings)
+    samples = _take(frame, transfer, "transfer")
+    samples["target/test"] = _draw(others, settings.samples.test_stars, (settings.seed, _TARGET))
+    for survey in validate[:1]:
+        holdout = _inputs_finite(load_mock(settings, data, survey), settings)
+        samples["holdout/test"] = _draw(holdout, settings.samples.test_stars, (settings.seed, _HOLDOUT))
+    return samples
+
+
+def _draw(frame: pd.DataFrame, number: int, seed: tuple[int, ...]) -> pd.DataFrame:
+    """At most so many stars, drawn at random, in the order of the table."""
+    chosen = np.random.default_rng(seed).permutation(len(frame))[:number]
+    return frame.iloc[np.sort(chosen)].reset_index(drop=True)
+
+
+def crossmatch(data: Path) -> pd.DataFrame:
+    """
+    Match the survey's Gaia stars with its spectroscopic stars.
+
+    Parameters
+    ----------
+    data : Path
+        What the stage ``data`` wrote.
+
+    Returns
+    -------
+    DataFrame
+        Gaia's columns with the spectroscopic survey's radial velocity and [Fe/H].
+    """
+    folder = data / "milkyway"
+    gaia, rave = read_parquet(folder / "gaia.parquet"), read_rave(folder / "rave.parquet")
+    neighbours = folder / "best_neighbour.parquet"
+    if neighbours.is_file():
+        return by_best_neighbour(gaia, rave, read_parquet(neighbours))
+    return by_position(gaia, rave, gaia_epoch=2015.5, spectra_epoch=2000.0, radius_arcsec=1.0)
+
+
+def labelled_sample(settings: Settings, frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """
+    Turn stars of the Milky Way with spectra into a sample to transfer on.
+
+    Parameters
+    ----------
+    settings : Settings
+        Quality cut, labels, seed.
+    frame : DataFrame
+        Measured stars with ``feh``; ``parallax_error`` may be missing (NaN) where the caller allowed it.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        ``adaptation/training`` and ``adaptation/validation``, with the labels VM and ZM, made of measurements alone.
+    """
+    good = passes_quality_cut(frame, settings.quality.max_fractional_parallax_error)
+    without_error = frame["parallax_error"].isna().to_numpy() & (frame["parallax"].to_numpy() > 0)
+    frame = frame[good | without_error]
+    frame = _inputs_finite(frame[finite_rows(frame, ("feh",))], settings).reset_index(drop=True)
+    stars = measured_phase_space(frame, solar_frame("milky_way"))
+    frame = with_velocities(with_labels(frame, stars, settings.labels, seed=settings.seed), stars)
+    kept = (*IDENTITY, *MEASURED, *ERRORS, "v_r", "v_phi", "v_z", "z_kpc", "label_vm", "label_zm")
+    frame = frame[[name for name in kept if name in frame]]
+    parts = {"validation": max(1, len(frame) // _VALIDATION_SHARE)}
+    rows = split(len(frame), parts, rest="training", seed=(settings.seed, _ADAPTATION))
+    return _take(frame, rows, "adaptation")
+
+
+def _adaptation(settings: Settings, data: Path) -> dict[str, pd.DataFrame]:
+    return labelled_sample(settings, crossmatch(data))

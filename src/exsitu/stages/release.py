@@ -1,0 +1,145 @@
+"""The command ``release``: score a survey with the champion and publish a versioned catalog."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+
+from exsitu.catalog.manifest import current_release, next_version, release_folder
+from exsitu.catalog.release import ReleaseInputs, build_release
+from exsitu.columns import nearest
+from exsitu.errors import InputError, ReleaseError
+from exsitu.provenance import sha256_file
+from exsitu.registry import read_champion
+from exsitu.settings import Settings, Survey
+from exsitu.stages.score import load_scorer
+from exsitu.surveys.gaia import guess_release
+from exsitu.surveys.reader import read_survey
+from exsitu.tables import describe
+
+log = logging.getLogger(__name__)
+
+
+def release(
+    settings: Settings,
+    survey: str,
+    *,
+    path: Path | None = None,
+    data_release: str | None = None,
+    drop_repeats: bool = False,
+    version: str | None = None,
+    releases: Path,
+    champion_file: Path,
+    models: Sequence[Path],
+    suites: Path,
+    reports: Path,
+    progress: bool = True,
+) -> Path:
+    """
+    Publish a release of a survey, or leave the current one alone.
+
+    Parameters
+    ----------
+    settings : Settings
+        Surveys by name, quality cut, tracking.
+    survey : str
+        Name of the survey; releases are named after it.
+    path : Path, optional
+        File of the survey, where the settings do not know its name.
+    data_release : str, optional
+        Data release of that file; guessed otherwise.
+    drop_repeats : bool
+        Keep the first of rows that share a ``source_id`` instead of refusing them.
+    version : str, optional
+        Version to write; by default the next, unless the newest was made of the same things.
+    releases : Path
+        Folder of releases.
+    champion_file : Path
+        File that names the champion.
+    models : sequence of Path
+        Folders where its weights may lie.
+    suites : Path
+        Folder of the expectation suites.
+    reports : Path
+        Folder for the reports of the gates.
+    progress : bool
+        Whether to show progress.
+
+    Returns
+    -------
+    Path
+        Folder of the release.
+
+    Raises
+    ------
+    InputError
+        If the survey is unknown or cannot be used as it is.
+    ReleaseError
+        If the version exists, or nothing is selected.
+    """
+    source = _survey(settings, survey, path, data_release)
+    champion = read_champion(champion_file)
+    inputs = ReleaseInputs(
+        survey=survey,
+        data_release=source.release,
+        survey_digest=sha256_file(source.path),
+        champion=asdict(champion),
+        cut=champion.cut,
+        max_fractional_parallax_error=settings.quality.max_fractional_parallax_error,
+        provenance={"survey_file": source.path.name, "profile": settings.profile, "drop_repeats": drop_repeats},
+    )
+    if version is None and (current := current_release(releases, survey, inputs.identity)):
+        log.info("%s was made of the same model, stars and cut: left alone", current)
+        return current
+    wanted = version or next_version(releases, survey)
+    if release_folder(releases, wanted).exists():
+        raise ReleaseError(
+            f"{releases / wanted} exists, and a release never changes; leave out --version for the next one"
+        )
+    scorer, _ = load_scorer(settings, champion_file, models)
+    frames = read_survey(
+        source.path, release=source.release, chunk_rows=settings.chunk_rows, unique_ids=not drop_repeats
+    )
+    return build_release(
+        inputs,
+        _first_of_each(frames) if drop_repeats else frames,
+        scorer,
+        releases=releases,
+        version=wanted,
+        suites=suites,
+        reports=reports,
+        progress=progress,
+    )
+
+
+def _survey(settings: Settings, name: str, path: Path | None, data_release: str | None) -> Survey:
+    if path is not None:
+        if not path.is_file():
+            raise InputError(f"no file {path}")
+        release_name = data_release or guess_release(describe(path))
+        if release_name is None:
+            raise InputError(
+                f"{path} does not say of which data release its ids are; name it with --release, as gaia_dr2"
+            )
+        return Survey(path=path, release=release_name)
+    if name not in settings.surveys:
+        known = settings.surveys
+        raise InputError(
+            f"unknown survey {name!r}{nearest(name, known)}; known: {', '.join(known)}; or give --input FILE"
+        )
+    return settings.surveys[name]
+
+
+def _first_of_each(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """Leave out rows whose id came before; 100 bytes a row are held for it."""
+    seen: set[int] = set()
+    dropped = 0
+    for frame in frames:
+        ids = frame["source_id"]
+        new = ~(ids.duplicated() | ids.isin(seen))
+        seen.update(ids[new].tolist())
+        dropped += int((~new).sum())
+        yield frame[new].reset_index(drop=True)
+    log.info("left out %d rows that repeat a source_id", dropped)

@@ -1,0 +1,141 @@
+"""The command ``score``: any table of stars through the champion, or through a model given by folder."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from exsitu.registry import find_weights, read_champion
+from exsitu.settings import Settings
+from exsitu.surveys.reader import read_survey
+from exsitu.tables import write_parquet
+
+
+def score(
+    settings: Settings,
+    path: Path,
+    *,
+    output: Path | None = None,
+    data_release: str | None = None,
+    model: Path | None = None,
+    cut: float | None = None,
+    allow_missing_errors: bool = False,
+    champion_file: Path,
+    models: Sequence[Path],
+) -> dict[str, Any]:
+    """
+    Score a file of stars.
+
+    Parameters
+    ----------
+    settings : Settings
+        Quality cut, chunk size, tracking.
+    path : Path
+        Stars in any readable format: ``ra, dec`` or ``l, b``, ``pmra, pmdec, parallax`` and its error.
+    output : Path, optional
+        Parquet file to write: ``row``, ``source_id`` where there is one, ``score``, ``flags``, in input order.
+    data_release : str, optional
+        Data release of the file; guessed otherwise.
+    model : Path, optional
+        Model folder to use instead of the champion.
+    cut : float, optional
+        Score cut to count with; the model's recipe's otherwise.
+    allow_missing_errors : bool
+        Score stars without a parallax error: the cut cannot be applied to them, and they are flagged.
+    champion_file : Path
+        File that names the champion.
+    models : sequence of Path
+        Folders where its weights may lie.
+
+    Returns
+    -------
+    dict
+        ``rows``, ``scored``, ``selected`` (S > cut), ``cut``.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be used as it is.
+    """
+    scorer, recipe_cut = load_scorer(
+        settings, champion_file, models, model=model, require_errors=not allow_missing_errors
+    )
+    counts = {"rows": 0, "scored": 0, "selected": 0, "cut": recipe_cut if cut is None else cut}
+    frames = read_survey(
+        path,
+        release=data_release,
+        chunk_rows=settings.chunk_rows,
+        allow_missing_errors=allow_missing_errors,
+        unique_ids=False,
+    )
+    scores = _scored(frames, scorer, counts)
+    if output is not None:
+        write_parquet(output, scores, metadata={"weights_sha256": scorer.card.weights_sha256})
+    else:
+        for _ in scores:
+            pass
+    return counts
+
+
+def _scored(frames: Iterator[pd.DataFrame], scorer: Any, counts: dict[str, Any]) -> Iterator[pd.DataFrame]:
+    for frame in frames:
+        rows = np.arange(counts["rows"], counts["rows"] + len(frame), dtype=np.int64)
+        found = scorer.score(frame.assign(row=rows))
+        counts["rows"] += len(found)
+        counts["scored"] += int(found["score"].notna().sum())
+        counts["selected"] += int((found["score"] > counts["cut"]).sum())
+        yield found
+
+
+def load_scorer(
+    settings: Settings,
+    champion_file: Path,
+    models: Sequence[Path],
+    *,
+    model: Path | None = None,
+    require_errors: bool = True,
+) -> tuple[Any, float]:
+    """
+    Load the champion, or another model, ready to score.
+
+    Parameters
+    ----------
+    settings : Settings
+        Quality cut and tracking.
+    champion_file : Path
+        File that names the champion.
+    models : sequence of Path
+        Folders where its weights may lie.
+    model : Path, optional
+        Model folder to use instead.
+    require_errors : bool
+        Whether stars without a parallax error are refused.
+
+    Returns
+    -------
+    scorer : Scorer
+        Scores tables.
+    cut : float
+        The recipe's score cut.
+
+    Raises
+    ------
+    InputError
+        If there is no champion or model, or its weights are not what they should be.
+    """
+    from exsitu.model.network import load_model
+    from exsitu.model.scoring import Scorer
+    from exsitu.provenance import read_json
+
+    if model is not None:
+        network, card = load_model(model)
+        cut = float(read_json(model / "recipe.json")["cut"])
+    else:
+        champion = read_champion(champion_file)
+        folder = find_weights(champion, models, settings.tracking)
+        network, card = load_model(folder, weights_sha256=champion.weights_sha256)
+        cut = champion.cut
+    limit = settings.quality.max_fractional_parallax_error
+    return Scorer(network, card, max_fractional_parallax_error=limit, require_errors=require_errors), cut

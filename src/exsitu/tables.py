@@ -1,0 +1,344 @@
+"""Any table file as pandas frames in chunks, and exsitu's own tables as Parquet whose damage is noticed.
+
+Reading keeps the file's own names (``exsitu.surveys`` maps them onto the registry). Writing knows the registry's
+columns alone and is deterministic: the same rows give the same bytes, however they were chunked.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from exsitu.columns import Column, column, nearest
+from exsitu.errors import InputError
+from exsitu.provenance import publish_file
+from exsitu.table_formats import BINARY_FORMATS, Format, arrow_frame, opened, reading
+from exsitu.text_formats import TEXT_FORMATS
+
+FORMATS: Mapping[str, Format] = MappingProxyType({**BINARY_FORMATS, **TEXT_FORMATS})
+"""Every format exsitu reads."""
+
+_ROW_GROUP = 1 << 17
+"""Rows of one Parquet row group; fixed, so that the bytes do not depend on the caller's chunks."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableInfo:
+    """
+    What a table file says of itself before its rows are read.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    format : str
+        ``"fits"``, ``"votable"``, ``"ecsv"``, ``"csv"``, ``"parquet"`` or ``"hdf5"``.
+    columns : dict
+        ``{native name: unit}``, the unit None where the file states none; columns of one value a row only.
+    rows : int or None
+        Number of rows; None where only reading would tell (text formats).
+    """
+
+    path: Path
+    format: str
+    columns: dict[str, str | None]
+    rows: int | None
+
+
+def describe(path: Path) -> TableInfo:
+    """
+    Say what a table file holds.
+
+    Parameters
+    ----------
+    path : Path
+        File of any known format; the format is recognised by the file's first bytes.
+
+    Returns
+    -------
+    TableInfo
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is empty, cut short, damaged or of no known format.
+    """
+    path = Path(path)
+    name = recognise(path)
+    columns, rows = FORMATS[name].describe(path)
+    if not columns or rows == 0:
+        raise InputError(f"{path} is empty: {len(columns)} columns, {rows or 0} rows; at least one row is needed")
+    return TableInfo(path, name, columns, rows)
+
+
+def recognise(path: Path) -> str:
+    """
+    Name the format of a file by its first bytes; only CSV, which has no signature, goes by its name.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    str
+        A key of ``FORMATS``.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is empty or of no known format.
+    """
+    if not path.exists():
+        raise InputError(f"no file {path}; check the path")
+    if not path.is_file():
+        raise InputError(f"{path} is not a file; give the path of one table")
+    with reading(path), opened(path) as stream:
+        head = stream.read(4096)
+    if not head:
+        raise InputError(f"{path} is empty (0 bytes); fetch or write it again")
+    signatures = {b"SIMPLE  =": "fits", b"PAR1": "parquet", b"\x89HDF\r\n\x1a\n": "hdf5", b"# %ECSV": "ecsv"}
+    for signature, name in signatures.items():
+        if head.startswith(signature):
+            return name
+    if b"<VOTABLE" in head.upper():
+        return "votable"
+    if path.name.lower().removesuffix(".gz").endswith(".csv") and b"\x00" not in head:
+        return "csv"
+    raise InputError(f"{path} is of no known format; known: {', '.join(FORMATS)} (convert it, or name a CSV file .csv)")
+
+
+def read_frames(
+    path: Path, *, columns: Sequence[str] | None = None, chunk_rows: int = 200_000
+) -> Iterator[pd.DataFrame]:
+    """
+    Read a table of any known format in chunks, under the file's own column names.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    columns : sequence of str, optional
+        Columns to read, in this order; all by default.
+    chunk_rows : int
+        Most rows of one frame. A VOTable is held whole in memory before it is handed out in chunks.
+
+    Returns
+    -------
+    iterator of DataFrame
+        Missing floats are NaN; integers stay integers (pandas' nullable ones where some are missing).
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, lacks a column (the message names the nearest), or has no rows.
+    """
+    return frames_of(describe(path), columns=columns, chunk_rows=chunk_rows)
+
+
+def frames_of(
+    info: TableInfo, *, columns: Sequence[str] | None = None, chunk_rows: int = 200_000
+) -> Iterator[pd.DataFrame]:
+    """
+    Read a table that has been described already; as `read_frames` otherwise.
+
+    Parameters
+    ----------
+    info : TableInfo
+        Of `describe`.
+    columns : sequence of str, optional
+        Columns to read, in this order; all by default.
+    chunk_rows : int
+        Most rows of one frame.
+
+    Returns
+    -------
+    iterator of DataFrame
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, lacks a column, or has no rows.
+    """
+    if chunk_rows < 1:
+        raise InputError(f"chunk_rows is {chunk_rows}; it must be at least 1")
+    names = list(info.columns) if columns is None else list(columns)
+    _require(info.path, names, info.columns)
+    return _counted(info, names, chunk_rows)
+
+
+def _require(path: Path, names: Iterable[str], known: Iterable[str]) -> None:
+    held = list(known)
+    for name in names:
+        if name not in held:
+            shown = ", ".join(held[:12]) + (f" and {len(held) - 12} more" if len(held) > 12 else "")
+            raise InputError(f"{path} has no column {name!r}{nearest(name, held)}; it has {shown}")
+
+
+def _counted(info: TableInfo, names: Sequence[str], chunk_rows: int) -> Iterator[pd.DataFrame]:
+    rows = 0
+    for frame in FORMATS[info.format].frames(info.path, names, chunk_rows):
+        rows += len(frame)
+        yield frame
+    if rows == 0:
+        raise InputError(f"{info.path} is empty: {len(names)} columns, 0 rows; at least one row is needed")
+
+
+def _field(c: Column) -> Any:
+    kind = pa.string() if c.dtype == "str" else pa.from_numpy_dtype(np.dtype(c.dtype))
+    return pa.field(c.name, kind, metadata={"unit": c.unit, "ucd": c.ucd, "description": c.description})
+
+
+def _arrow(c: Column, values: "pd.Series[Any]") -> Any:
+    """One column in the registry's type; NaN stays NaN, and nothing is rounded into an integer."""
+    if c.dtype == "str":
+        return pa.array([None if v is pd.NA or v != v else str(v) for v in values], pa.string())  # noqa: PLR0124 - NaN test
+    target, source = np.dtype(c.dtype), values.dtype
+    if target.kind in "iub" and (values.isna().any() or source.kind not in ("b" if target.kind == "b" else "iu")):
+        raise InputError(
+            f"{c.name} is {source} with {int(values.isna().sum())} missing; the table needs whole {target}"
+        )
+    array = values.to_numpy()
+    cast = array.astype(target)
+    if target.kind == "i" and not np.array_equal(cast, array):
+        raise InputError(f"{c.name} goes up to {array.max()}, beyond {target}; {np.iinfo(target).max} is the limit")
+    return pa.array(cast, from_pandas=False)
+
+
+def _batches(path: Path, frames: Iterable[pd.DataFrame], names: list[str]) -> Iterator[Any]:
+    """Arrow tables of exactly one row group each, but for the last."""
+    schema = pa.schema([_field(column(name)) for name in names])
+    held: list[Any] = []
+    rows = 0
+    for frame in frames:
+        if sorted(frame.columns) != sorted(names):
+            raise InputError(f"{path}: a chunk has columns {sorted(frame.columns)}, the first had {sorted(names)}")
+        held.append(pa.Table.from_arrays([_arrow(column(n), frame[n]) for n in names], schema=schema))
+        rows += len(frame)
+        while rows >= _ROW_GROUP:
+            joined = pa.concat_tables(held)
+            yield joined.slice(0, _ROW_GROUP).combine_chunks()
+            held, rows = [joined.slice(_ROW_GROUP)], rows - _ROW_GROUP
+    if rows:
+        yield pa.concat_tables(held).combine_chunks()
+
+
+def write_parquet(path: Path, frames: Iterable[pd.DataFrame], *, metadata: Mapping[str, str] | None = None) -> int:
+    """
+    Write frames of registry columns as one Parquet file with page checksums.
+
+    Parameters
+    ----------
+    path : Path
+        Target file; it appears whole or not at all.
+    frames : iterable of DataFrame
+        Chunks with the same columns; a single frame goes in a list.
+    metadata : mapping of str to str, optional
+        What the file says of itself (galaxy, seed, release ...); no times, so that equal input gives equal bytes.
+
+    Returns
+    -------
+    int
+        Rows written.
+
+    Raises
+    ------
+    InputError
+        If a column is unknown to the registry, an integer column holds floats or missing values, chunks differ in their
+        columns, or there are no rows; the target is then left as it was.
+    """
+    chunks = iter(frames)
+    first = next(chunks, None)
+    if first is None:
+        raise InputError(f"nothing to write to {path}: no chunk came; at least one row is needed")
+    names = list(first.columns)
+    fields = [_field(column(name)) for name in names]
+    schema = pa.schema(fields, metadata=dict(sorted((metadata or {}).items())))
+    rows = 0
+    with publish_file(Path(path)) as staged:
+        with pq.ParquetWriter(
+            staged,
+            schema,
+            compression="zstd",
+            use_dictionary=[f.name for f in fields if f.type == pa.string()],
+            write_page_checksum=True,
+        ) as writer:
+            for table in _batches(Path(path), _chain(first, chunks), names):
+                writer.write_table(table.replace_schema_metadata(schema.metadata), row_group_size=_ROW_GROUP)
+                rows += table.num_rows
+        if rows == 0:
+            raise InputError(f"nothing to write to {path}: 0 rows; at least one row is needed")
+    return rows
+
+
+def _chain(first: pd.DataFrame, rest: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    yield first
+    yield from rest
+
+
+def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """
+    Read a whole Parquet file, verifying the checksum of every page.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    columns : sequence of str, optional
+        Columns to read, in this order; all by default.
+
+    Returns
+    -------
+    DataFrame
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, a page fails its checksum, or a column is missing.
+    """
+    names = _parquet_names(Path(path), columns)
+    with reading(Path(path)), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        return arrow_frame(file.read(columns=names))[names]
+
+
+def iter_parquet(
+    path: Path, *, columns: Sequence[str] | None = None, chunk_rows: int = 200_000
+) -> Iterator[pd.DataFrame]:
+    """
+    Read a Parquet file in chunks, verifying the checksum of every page.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    columns : sequence of str, optional
+        Columns to read, in this order; all by default.
+    chunk_rows : int
+        Most rows of one frame.
+
+    Returns
+    -------
+    iterator of DataFrame
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, a page fails its checksum, or a column is missing.
+    """
+    return FORMATS["parquet"].frames(Path(path), _parquet_names(Path(path), columns), chunk_rows)
+
+
+def _parquet_names(path: Path, columns: Sequence[str] | None) -> list[str]:
+    info = describe(path)
+    if info.format != "parquet":
+        raise InputError(f"{path} is {info.format}, not Parquet; read it with read_frames")
+    names = list(info.columns) if columns is None else list(columns)
+    _require(path, names, info.columns)
+    return names

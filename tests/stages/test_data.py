@@ -1,0 +1,119 @@
+"""Data are made once, left alone while current, and never used when they are not what was written."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from exsitu.errors import InputError
+from exsitu.provenance import read_json, write_json
+from exsitu.settings import Settings, load_settings
+from exsitu.stages import data as stage
+from exsitu.stages.data import data_identity, make_data, verify_data
+from exsitu.surveys.ananke import _REQUIRED as REQUIRED
+from exsitu.surveys.ananke import write_ananke
+from exsitu.tables import read_parquet
+
+
+@pytest.fixture
+def settings(repository: Path) -> Settings:
+    return load_settings(repository / "params.yaml")
+
+
+@pytest.fixture
+def written(tmp_path: Path, settings: Settings) -> Path:
+    """A folder of data as the stage leaves it, of one small file."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "stars.bin").write_bytes(bytes(range(256)) * 40)
+    write_json(folder / "data.json", {"identity": data_identity(settings), "sha256": stage._digests(folder)})
+    return folder
+
+
+def test_current_data_are_left_alone(written: Path, settings: Settings, tmp_path: Path):
+    before = (written / "stars.bin").stat().st_mtime_ns
+    assert not make_data(settings, output=written, reports=tmp_path, suites=tmp_path, progress=False)
+    assert (written / "stars.bin").stat().st_mtime_ns == before
+
+
+def test_identity_changes_with_the_size_of_the_mocks_and_not_with_training(settings: Settings):
+    larger = settings.model_copy(update={"mocks": settings.mocks.model_copy(update={"stars_per_viewpoint": 1})})
+    other = settings.model_copy(update={"training": settings.training.model_copy(update={"draws_per_star": 3})})
+    assert data_identity(larger) != data_identity(settings)
+    assert data_identity(other) == data_identity(settings)
+
+
+def test_a_flipped_bit_is_found_and_the_file_named(written: Path):
+    content = bytearray((written / "stars.bin").read_bytes())
+    content[5000] ^= 4
+    (written / "stars.bin").write_bytes(content)
+    with pytest.raises(InputError, match=r"stars\.bin"):
+        verify_data(written)
+
+
+@pytest.mark.parametrize("change", ["removed", "added"])
+def test_a_file_removed_or_added_is_found(written: Path, change: str):
+    if change == "removed":
+        (written / "stars.bin").unlink()
+    else:
+        (written / "more.bin").write_bytes(b"x")
+    with pytest.raises(InputError, match=r"\.bin"):
+        verify_data(written)
+
+
+def test_untouched_data_verify_to_one_digest(written: Path):
+    assert verify_data(written) == verify_data(written)
+    assert len(verify_data(written)) == 64
+
+
+def test_missing_data_say_what_to_run(tmp_path: Path):
+    with pytest.raises(InputError, match="exsitu data"):
+        verify_data(tmp_path / "data")
+
+
+def test_a_maker_that_fails_leaves_the_old_data(written: Path, settings: Settings, tmp_path: Path, monkeypatch):
+    manifest = read_json(written / "data.json")
+    write_json(written / "data.json", {**manifest, "identity": "older"})
+
+    def fail(*_: object) -> None:
+        raise InputError("no galaxy")
+
+    monkeypatch.setattr(stage, "_run_all", fail)
+    with pytest.raises(InputError, match="no galaxy"):
+        make_data(settings, output=written, reports=tmp_path, suites=tmp_path, progress=False)
+    assert read_json(written / "data.json")["identity"] == "older"
+    assert sorted(p.name for p in written.iterdir()) == ["data.json", "stars.bin"]
+    assert [p.name for p in tmp_path.iterdir()] == ["data"]
+
+
+def test_ananke_without_a_root_says_which_key_is_missing(settings: Settings, tmp_path: Path):
+    ananke = settings.model_copy(update={"mocks": settings.mocks.model_copy(update={"source": "ananke"})})
+    with pytest.raises(InputError, match=r"mocks\.root"):
+        stage._make_mocks(ananke, settings.data.pretraining, tmp_path)
+
+
+def test_ananke_slices_are_imported_with_the_cut_and_their_labels(settings: Settings, tmp_path: Path):
+    rng = np.random.default_rng(1)
+    root = tmp_path / "ananke"
+    galaxy = settings.data.target.model_copy(update={"viewpoints": (0,)})
+    for number in (0, 1, 2):
+        n = 100
+        frame = pd.DataFrame({name: rng.uniform(0, 1, n) for name in (*REQUIRED, "ra", "dec", "pmra", "pmdec")}).assign(
+            source_id=np.arange(n) + 1000 * number,
+            parentid=rng.integers(0, 50, n),
+            parallax=np.where(np.arange(n) % 2, 1.0, 0.1),
+            parallax_error=0.05,
+        )
+        path = root / "m12f" / "lsr_0" / f"lsr-0-rslice-{number}.m12f-res7100-md-sliced-gcat-dr2.hdf5"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_ananke(path, frame)
+    np.save(tmp_path / "ids.npy", np.array([3, 7], dtype=np.int64))
+    mocks = settings.mocks.model_copy(
+        update={"source": "ananke", "root": root, "labels": {"m12f": tmp_path / "ids.npy"}}
+    )
+    stage._make_mocks(settings.model_copy(update={"mocks": mocks}), galaxy, tmp_path / "data")
+    stars = read_parquet(tmp_path / "data" / "mocks" / "m12f" / "lsr0.parquet")
+    assert len(stars) == 100  # half of two slices; the third is not stacked
+    assert stars["source_id"].max() < 2000
+    assert np.load(tmp_path / "data" / "mocks" / "m12f" / "accreted_particle_ids.npy").tolist() == [3, 7]

@@ -1,0 +1,82 @@
+"""The command line answers at once, explains itself, and refuses in one line."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from exsitu.cli import main
+from exsitu.columns import page
+
+
+@pytest.fixture
+def cli(repository: Path, monkeypatch: pytest.MonkeyPatch):
+    """Run a command in the repository's folder."""
+    monkeypatch.chdir(repository)
+    return lambda *words: CliRunner().invoke(main, list(words))
+
+
+def test_help_lists_every_stage_and_imports_nothing_heavy():
+    code = (
+        "import sys; from click.testing import CliRunner; from exsitu.cli import main; "
+        "out = CliRunner().invoke(main, ['--help']).output; "
+        "stages = 'data prepare pretrain transfer evaluate adapt promote release verify'.split(); "
+        "assert all(stage in out for stage in stages); "
+        "heavy = {'tensorflow', 'mlflow', 'great_expectations', 'prefect', 'astropy', 'pandas', 'matplotlib'}; "
+        "sys.exit(', '.join(sorted(heavy & sys.modules.keys())) or None)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", sorted(main.commands))
+def test_every_command_explains_itself(cli, command: str):
+    said = cli(command, "--help")
+    assert said.exit_code == 0
+    assert len(said.output.splitlines()) > 4
+
+
+def test_unknown_parameter_is_refused_with_the_nearest(cli, tmp_path: Path, repository: Path):
+    text = (repository / "params.yaml").read_text(encoding="utf-8").replace("stop_patience", "stop_patients")
+    (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
+    said = cli("--params", str(tmp_path / "params.yaml"), "prepare")
+    assert said.exit_code == 2
+    assert "unknown key 'training.stop_patients'; did you mean 'stop_patience'?" in said.output
+    assert "Traceback" not in said.output
+
+
+def test_unknown_profile_is_refused_with_the_known_ones(cli):
+    said = cli("--profile", "quik", "prepare")
+    assert said.exit_code == 2
+    assert "did you mean 'quick'" in said.output
+
+
+def test_missing_params_say_where_to_run(cli, tmp_path: Path):
+    said = cli("--params", str(tmp_path / "none.yaml"), "data")
+    assert said.exit_code == 2
+    assert "--params" in said.output
+
+
+def test_unknown_variant_is_refused_with_the_nearest(cli):
+    said = cli("transfer", "zm_lst")
+    assert said.exit_code == 2
+    assert "did you mean 'zm_last'?" in said.output
+
+
+def test_compare_before_evaluate_says_what_to_run(cli, tmp_path: Path):
+    said = cli("compare", "--evaluation", str(tmp_path))
+    assert said.exit_code == 1
+    assert "run `exsitu evaluate` first" in said.output
+
+
+def test_verify_of_no_release_is_one_line(cli, tmp_path: Path):
+    said = cli("verify", str(tmp_path / "standin-9"))
+    assert said.exit_code == 1
+    assert "no release" in said.output
+
+
+def test_columns_page_in_docs_is_current(repository: Path):
+    written = (repository / "docs" / "columns.md").read_text(encoding="utf-8")
+    assert written == page(), "run `exsitu columns > docs/columns.md`"
