@@ -390,6 +390,34 @@ def test_no_copy_anywhere_is_an_error_with_the_next_step(champion):
         registry.find_weights(champion, [], SETTINGS)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own, reading its variables
+def test_a_real_model_comes_back_from_mlflow_with_the_same_scores(place):
+    import numpy as np
+    import pandas as pd
+
+    from exsitu.model.inputs import input_columns
+    from exsitu.model.network import ModelCard, build_network, load_model, save_model
+    from exsitu.model.scoring import network_scores
+
+    columns = input_columns("5D")
+    rng = np.random.default_rng(2)
+    stars = pd.DataFrame({name: rng.normal(size=50) for name in columns})
+    card = ModelCard("5D", "measured", (8, 8), dict.fromkeys(columns, (-9.0, 9.0)))
+    network = build_network(card, seed=3)
+    card = save_model(Path("build/model"), network, card)
+    with tracking.start_run(SETTINGS, "transfer", "adapt zm_last", data={"adaptation": "a" * 64}) as run:
+        run.log_model(network, card, stars, folder=Path("build/model"))
+    made = Candidate(run.run_id, Path("build/model"), "zm_last", 0.75, PASSED)
+    champion = registry.promote(SETTINGS, made, champion_file=FILE, expected=None)
+    assert champion.model_digest == card.digest
+    shutil.rmtree("build")
+    folder = registry.find_weights(champion, [Path("build/model")], SETTINGS)
+    again, _ = load_model(folder, weights_sha256=champion.weights_sha256)
+    values = stars.to_numpy(np.float32)
+    np.testing.assert_array_equal(network_scores(again, values), network_scores(network, values))
+    shutil.rmtree(folder.parent)
+
+
 def test_the_release_path_never_uses_pyfunc(repository):
     sources = [p.read_text() for p in (repository / "src" / "exsitu").rglob("*.py")]
     assert not [s for s in sources if "pyfunc" in s]

@@ -166,11 +166,19 @@ class Mocks(_Frozen):
 
     source: Literal["builtin", "ananke"]
     stars_per_viewpoint: PositiveInt
+    target_stars_per_viewpoint: PositiveInt | None = None
     particle_mass_msun: PositiveFloat | None = None
     accreted_particle_mass_msun: PositiveFloat | None = None
     error_profile: Literal["ananke", "dr2"] | None = None
     root: Path | None = None
     labels: dict[str, Path] | None = None
+
+    @property
+    def of_target(self) -> "Mocks":
+        """The same for the target galaxy, of which more stars may be wanted: some teach, some test."""
+        return self.model_copy(
+            update={"stars_per_viewpoint": self.target_stars_per_viewpoint or self.stars_per_viewpoint}
+        )
 
     @model_validator(mode="after")
     def _complete(self) -> "Mocks":

@@ -205,3 +205,10 @@ def test_catalogs_that_differ_in_one_bit_are_not_the_same(table):
     assert not same_rows(table, table.iloc[::-1].reset_index(drop=True))
     assert not same_rows(table, table.astype({"score": np.float64}))
     assert same_rows(table, table.copy())
+
+
+def test_votable_that_is_cut_short_is_refused(folder, tmp_path):
+    content = (folder / NAMES[2]).read_bytes()
+    (tmp_path / NAMES[2]).write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match="cut short"):
+        read_catalog(tmp_path / NAMES[2])

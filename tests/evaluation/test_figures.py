@@ -32,6 +32,7 @@ def all_figures(score, accreted, velocity):
     scan = metrics.scan_cuts(score, accreted, velocity, BINS, CUTS)
     variants = pd.DataFrame({"variant": ["none", "zm_last"], "sum_chi2": [0.02, 0.01], "purity": [0.3, 0.4]})
     history = pd.DataFrame({"loss": [3.0, 2.0, 1.0], "val_loss": [3.1, 2.2, 1.4], "learning_rate": [1e-3, 1e-3, 1e-4]})
+    history["best"] = [False, False, True]
     sky = np.linspace(0.0, 360.0, N_STARS), np.degrees(np.arcsin(np.linspace(-1.0, 1.0, N_STARS)))
     return {
         "roc": figures.roc_figure({"5D": metrics.roc(score, accreted)}, {"V": (0.86, 0.045), "none": (0.0, 0.0)}),
@@ -93,7 +94,7 @@ def test_the_same_input_gives_the_same_bytes(stars, drawn, tmp_path):
         ("scan", ["best cut 0.70", r"\Sigma\chi^2", "purity  [%]", "score cut"]),
         ("velocity", ["accreted (truth)", "S > 0.5", "$v_R$", r"$v_\phi$", "$v_z$", "fraction of stars per 20"]),
         ("comparison", ["no transfer", "ZM, last", "2.00", "40.0", "purity  [%]"]),
-        ("training", ["epoch", "training", "validation", "learning rate reduced"]),
+        ("training", ["epoch", "training", "validation", "learning rate reduced", "weights kept"]),
         ("sky", ["stars per deg", "Galactic longitude", "−60°", "120°"]),
         ("score", ["$S > 0.75$", "accreted (truth)", "in situ (truth)"]),
         ("cmd", ["[mag]", "$M_G$", "stars per cell"]),

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exsitu.errors import InputError
@@ -52,6 +52,7 @@ def test_auc_agrees_with_scikit_learn_with_and_without_ties(digits):
     assert metrics.auc(score, accreted) == pytest.approx(roc_auc_score(accreted, score), abs=1e-12)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=2, max_size=40))
 def test_auc_is_the_chance_that_an_accreted_star_scores_higher(pairs):
     score, accreted = np.array([p[0] for p in pairs], float), np.array([p[1] for p in pairs])

@@ -76,7 +76,7 @@ def test_a_maker_that_fails_leaves_the_old_data(written: Path, settings: Setting
     manifest = read_json(written / "data.json")
     write_json(written / "data.json", {**manifest, "identity": "older"})
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, progress: bool) -> None:
         raise InputError("no galaxy")
 
     monkeypatch.setattr(stage, "_run_all", fail)
@@ -90,7 +90,7 @@ def test_a_maker_that_fails_leaves_the_old_data(written: Path, settings: Setting
 def test_ananke_without_a_root_says_which_key_is_missing(settings: Settings, tmp_path: Path):
     ananke = settings.model_copy(update={"mocks": settings.mocks.model_copy(update={"source": "ananke"})})
     with pytest.raises(InputError, match=r"mocks\.root"):
-        stage._make_mocks(ananke, settings.data.pretraining, tmp_path)
+        stage._make_mocks(ananke, ananke.mocks, settings.data.pretraining, tmp_path)
 
 
 def test_ananke_slices_are_imported_with_the_cut_and_their_labels(settings: Settings, tmp_path: Path):
@@ -112,7 +112,7 @@ def test_ananke_slices_are_imported_with_the_cut_and_their_labels(settings: Sett
     mocks = settings.mocks.model_copy(
         update={"source": "ananke", "root": root, "labels": {"m12f": tmp_path / "ids.npy"}}
     )
-    stage._make_mocks(settings.model_copy(update={"mocks": mocks}), galaxy, tmp_path / "data")
+    stage._make_mocks(settings.model_copy(update={"mocks": mocks}), mocks, galaxy, tmp_path / "data")
     stars = read_parquet(tmp_path / "data" / "mocks" / "m12f" / "lsr0.parquet")
     assert len(stars) == 100  # half of two slices; the third is not stacked
     assert stars["source_id"].max() < 2000

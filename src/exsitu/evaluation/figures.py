@@ -219,7 +219,8 @@ def training_figure(history: pd.DataFrame) -> "Figure":
     Parameters
     ----------
     history : DataFrame
-        Column ``loss``; also ``val_loss`` and ``learning_rate`` where recorded; a row an epoch, in order.
+        Column ``loss``; also ``val_loss``, ``learning_rate`` and ``best`` (True for the epoch whose weights were kept)
+        where recorded; a row an epoch, in order.
 
     Returns
     -------
@@ -238,6 +239,10 @@ def training_figure(history: pd.DataFrame) -> "Figure":
         for number, when in enumerate(dropped):
             name = "learning rate reduced" if not number else None
             axes.axvline(when, color=GREY, linewidth=0.8, linestyle=":", label=name, zorder=0)
+    if "best" in history and "val_loss" in history:
+        kept = history["best"].to_numpy(dtype=bool)
+        ring: dict[str, Any] = {"markersize": 9, "markerfacecolor": "none", "color": INK, "linestyle": "none"}
+        axes.plot(epoch[kept], history["val_loss"][kept], marker="o", label="weights kept", **ring)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel("weighted binary cross-entropy")

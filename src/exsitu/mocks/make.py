@@ -242,11 +242,12 @@ def make_standin(folder: Path, milky_way: MilkyWay, mocks: Mocks, *, seed: int, 
     """
     if milky_way.gaia_stars is None or milky_way.spectroscopic_stars is None:
         raise InputError(f"milky_way.source is {milky_way.source!r}; only the 'standin' is made")
+    strata = _strata(milky_way.gaia_stars, milky_way.spectroscopic_stars)
     view = View(galaxy_model("milky_way"), 0, error_profile("dr2"))
     particles = _particles(view.model, mocks, seed=seed, progress=progress)
     about = _describe(view, mocks, seed) | {"release": "gaia_dr2"}
     frames: list[pd.DataFrame] = []
-    for name, (stratum, stars) in _strata(milky_way.gaia_stars, milky_way.spectroscopic_stars).items():
+    for name, (stratum, stars) in strata.items():
         fraction, chunks = _survey(particles, view, stratum, stars, seed, progress=progress)
         about[f"sampling_fraction_{name}"] = repr(fraction)
         frames.extend(chunk.assign(in_fields=stratum.by_row is in_fields) for chunk in chunks)

@@ -154,11 +154,13 @@ def _arm_phase(model: GalaxyModel, radius: Floats, along: Floats) -> Floats:
 
 def _azimuths(model: GalaxyModel, radius: Floats, amplitude: float, rng: np.random.Generator) -> Floats:
     """Azimuths along the rotation, drawn from the arms' density by rejection."""
-    along = rng.random(len(radius)) * 2.0 * np.pi
-    for _ in range(4):
-        density = (1.0 + amplitude * el.cos(_arm_phase(model, radius, along))) / (1.0 + amplitude)
-        rejected = np.flatnonzero(rng.random(len(radius)) > density)
-        along[rejected] = rng.random(len(rejected)) * 2.0 * np.pi
+    along, pending = np.empty(len(radius)), np.arange(len(radius))
+    while pending.size:
+        tried = rng.random(len(pending)) * 2.0 * np.pi
+        density = (1.0 + amplitude * el.cos(_arm_phase(model, radius[pending], tried))) / (1.0 + amplitude)
+        accepted = rng.random(len(pending)) < density
+        along[pending[accepted]] = tried[accepted]
+        pending = pending[~accepted]
     return along
 
 

@@ -168,7 +168,7 @@ def loadings(ra: Floats, dec: Floats, rng: np.random.Generator) -> Floats:
     """
     a, d = np.radians(ra), np.radians(dec)
     phase = np.arange(5)[:, None] * 1.3
-    pattern = 0.35 * el.sin(2.0 * a + phase) * el.cos(d) + 0.2 * el.sin(2.0 * d + 2.0 * phase)
+    pattern = 0.5 * el.sin(2.0 * a + phase) * el.cos(d) + 0.3 * el.sin(2.0 * d + 2.0 * phase)
     return np.clip(pattern + 0.15 * rng.standard_normal(pattern.shape), -_MAX_LOADING, _MAX_LOADING)
 
 

@@ -14,7 +14,7 @@ from exsitu import gates
 from exsitu.errors import InputError
 from exsitu.provenance import publish_folder, read_json, sha256_file, sha256_json, sha256_tree, write_json
 from exsitu.samples import passes_quality_cut
-from exsitu.settings import Galaxy, Settings
+from exsitu.settings import Galaxy, Mocks, Settings
 from exsitu.tables import iter_parquet, write_parquet
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def make_data(settings: Settings, *, output: Path, reports: Path, suites: Path, 
         log.info("%s is present and current (identity %s…): left alone", output, identity[:12])
         return False
     with publish_folder(output, replace=True) as staged:
-        _run_all(_makers(settings, staged))
+        _run_all(_makers(settings, staged), progress=progress)
         _check_all(staged, reports, suites, progress=progress)
         write_json(staged / _MANIFEST, {"identity": identity, "sha256": _digests(staged)})
     return True
@@ -125,23 +125,29 @@ def _is_current(folder: Path, identity: str) -> bool:
 
 def _makers(settings: Settings, folder: Path) -> list[tuple[str, Callable[..., Any], tuple[Any, ...]]]:
     """What has to be made, each independent of the others."""
-    galaxies = (settings.data.pretraining, settings.data.target)
+    wanted = (
+        (settings.data.target, settings.mocks.of_target),  # first, because it takes longest
+        (settings.data.pretraining, settings.mocks),
+    )
     makers: list[tuple[str, Callable[..., Any], tuple[Any, ...]]] = [
-        (f"mock surveys {', '.join(galaxy.surveys)}", _make_mocks, (settings, galaxy, folder)) for galaxy in galaxies
+        (f"mock surveys {', '.join(galaxy.surveys)}", _make_mocks, (settings, mocks, galaxy, folder))
+        for galaxy, mocks in wanted
     ]
     makers.append(("the Milky Way", _make_milky_way, (settings, folder)))
     makers.append(("Hipparcos-2", _fetch_hipparcos, (settings, folder)))
     return makers
 
 
-def _run_all(makers: list[tuple[str, Callable[..., Any], tuple[Any, ...]]]) -> None:
+def _run_all(makers: list[tuple[str, Callable[..., Any], tuple[Any, ...]]], *, progress: bool) -> None:
     """One process a core, one thread each; the first failure stops the stage."""
+    from tqdm import tqdm
+
     with ProcessPoolExecutor(max_workers=2, mp_context=get_context("spawn")) as pool:
         running = {pool.submit(function, *arguments): name for name, function, arguments in makers}
         for name in running.values():
             log.info("making %s", name)
         try:
-            for done in as_completed(running):
+            for done in tqdm(as_completed(running), "making", len(running), disable=not progress):
                 done.result()
                 log.info("made %s", running[done])
         except BaseException:
@@ -149,8 +155,8 @@ def _run_all(makers: list[tuple[str, Callable[..., Any], tuple[Any, ...]]]) -> N
             raise
 
 
-def _make_mocks(settings: Settings, galaxy: Galaxy, folder: Path) -> None:
-    if settings.mocks.source == "ananke":
+def _make_mocks(settings: Settings, mocks: Mocks, galaxy: Galaxy, folder: Path) -> None:
+    if mocks.source == "ananke":
         _import_ananke(settings, galaxy, folder / "mocks")
         return
     from exsitu.mocks.make import make_mocks
@@ -158,7 +164,7 @@ def _make_mocks(settings: Settings, galaxy: Galaxy, folder: Path) -> None:
     make_mocks(
         folder / "mocks",
         galaxy,
-        settings.mocks,
+        mocks,
         seed=settings.data.galaxy_seed,
         max_fractional_parallax_error=settings.quality.max_fractional_parallax_error,
         progress=False,

@@ -33,7 +33,7 @@ from exsitu.tables import describe, read_parquet, write_parquet
 log = logging.getLogger(__name__)
 
 # Seeds of independent draws; a new sample gets a new number, so that old ones keep their stars.
-_PRETRAINING, _TARGET, _HOLDOUT, _TRANSFER, _ADAPTATION = range(5)
+_PRETRAINING, _TARGET, _HOLDOUT, _TRANSFER, _LABELLED, _ADAPTATION = range(6)
 _VALIDATION_SHARE = 5
 """One in so many stars with labels stops a transfer instead of teaching it."""
 
@@ -146,15 +146,15 @@ def _pretraining(settings: Settings, data: Path) -> dict[str, pd.DataFrame]:
 def _target(settings: Settings, data: Path) -> dict[str, pd.DataFrame]:
     """Stars of another galaxy: some with spectra to transfer on, others to choose and to validate with."""
     choose, *validate = settings.data.target.surveys
-    frame = load_mock(settings, data, choose)
-    with_spectra = np.flatnonzero(finite_rows(frame, ("radial_velocity", "feh")))
-    order = np.random.default_rng((settings.seed, _TRANSFER)).permutation(with_spectra)
-    labelled = order[: settings.samples.transfer_stars]
-    validation = max(1, len(labelled) // _VALIDATION_SHARE)
-    transfer = {"validation": np.sort(labelled[:validation]), "training": np.sort(labelled[validation:])}
-    others = _inputs_finite(frame.drop(index=frame.index[labelled]), settings)
-    samples = _take(frame, transfer, "transfer")
-    samples["target/test"] = _draw(others, settings.samples.test_stars, (settings.seed, _TARGET))
+    frame = _inputs_finite(load_mock(settings, data, choose), settings)
+    # Test stars first, so that they are a fair draw of all stars and not what is left of those without spectra.
+    rows = split(len(frame), {"test": settings.samples.test_stars}, rest="others", seed=(settings.seed, _TARGET))
+    others = frame.iloc[rows["others"]]
+    spectra = others[finite_rows(others, ("radial_velocity", "feh"))].reset_index(drop=True)
+    labelled = _draw(spectra, settings.samples.transfer_stars, (settings.seed, _TRANSFER))
+    part = {"validation": max(1, len(labelled) // _VALIDATION_SHARE)}
+    samples = _take(labelled, split(len(labelled), part, rest="training", seed=(settings.seed, _LABELLED)), "transfer")
+    samples["target/test"] = frame.iloc[rows["test"]].reset_index(drop=True)
     for survey in validate[:1]:
         holdout = _inputs_finite(load_mock(settings, data, survey), settings)
         samples["holdout/test"] = _draw(holdout, settings.samples.test_stars, (settings.seed, _HOLDOUT))

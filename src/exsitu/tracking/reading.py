@@ -25,10 +25,12 @@ class TrackedRun:
     ----------
     run_id, name, experiment_id, status : str
         MLflow's.
-    params, tags : mapping of str to str
+    params : mapping of str to str
         As recorded.
     metrics : mapping of str to float
         The last value of each.
+    tags : mapping of str to str
+        As recorded, without MLflow's own.
     """
 
     run_id: str
