@@ -28,6 +28,14 @@ class StageFailedError(RuntimeError):
     """A stage that ended with an error; carries the end of what it said."""
 
 
+def _may_pass_next_time(_task: Any, _run: Any, state: Any) -> bool:
+    """Whether to try again: a refusal that exsitu explains (a gate, a setting, an input) would only be repeated."""
+    return "\nexsitu: " not in str(state.message)
+
+
+_AGAIN: dict[str, Any] = {"retries": 1, "retry_delay_seconds": 5, "retry_condition_fn": _may_pass_next_time}
+
+
 def _flow_run_id() -> str:
     context = get_run_context()
     return str(getattr(context, "task_run", context).flow_run_id)
@@ -118,14 +126,14 @@ def _read(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-@task(name="data", retries=1, retry_delay_seconds=5)
+@task(name="data", **_AGAIN)
 def data() -> None:
     """Build or import the surveys, and version them."""
     run_command("exsitu", "data")
     run_command("dvc", "add", "--quiet", "data")
 
 
-@task(name="prepare", retries=1, retry_delay_seconds=5)
+@task(name="prepare", **_AGAIN)
 def prepare() -> None:
     """Cut, label and split."""
     repro("prepare")
@@ -134,7 +142,7 @@ def prepare() -> None:
     _table("samples", rows, "Stars of every sample, and how many carry which label")
 
 
-@task(name="pretrain", retries=1, retry_delay_seconds=5)
+@task(name="pretrain", **_AGAIN)
 def pretrain() -> None:
     """Train on the mock galaxy whose truth is known."""
     repro("pretrain")
@@ -142,13 +150,13 @@ def pretrain() -> None:
     _image("pretraining-roc", BUILD / "pretrained" / "roc.png", "ROC of the pretrained network")
 
 
-@task(name="transfer", retries=1, retry_delay_seconds=5)
+@task(name="transfer", **_AGAIN)
 def transfer(variant: str) -> None:
     """Carry the network over to another galaxy by one variant."""
     repro(f"transfer@{variant}", bars=False)
 
 
-@task(name="evaluate", retries=1, retry_delay_seconds=5)
+@task(name="evaluate", **_AGAIN)
 def evaluate() -> None:
     """Compare the variants."""
     repro("evaluate")
@@ -159,7 +167,7 @@ def evaluate() -> None:
         _image(f"evaluation-{picture}", BUILD / "evaluation" / f"{picture}.png", f"Transfer variants: {picture}")
 
 
-@task(name="adapt", retries=1, retry_delay_seconds=5)
+@task(name="adapt", **_AGAIN)
 def adapt() -> None:
     """Apply the winning recipe to the Milky Way's stars with spectra."""
     repro("adapt")

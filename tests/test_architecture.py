@@ -14,6 +14,7 @@ FLOORS = {
     "evaluation": 1,
     "phase_space": 1,
     "provenance": 1,
+    "quality": 1,
     "settings": 1,
     "gates": 2,
     "model": 2,

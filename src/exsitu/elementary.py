@@ -1,9 +1,9 @@
-"""Elementary functions that give the same bits on every x86-64 processor.
+"""Elementary functions that give the same bits on every x86-64 processor of the last ten years (x86-64-v3).
 
 NumPy picks its own polynomial for ``sin``, ``exp`` and the like by what the processor offers (AVX2, AVX-512), and the
 last bit differs between them. Mock surveys are versioned by digest, so everything on their way uses these instead:
-the C library's scalar functions, compiled element by element. Arithmetic, ``sqrt`` and comparisons are exact in
-IEEE 754 and stay NumPy's.
+the C library's scalar functions, compiled element by element (processors without fused multiply-add get other bits
+from the C library itself). Arithmetic, ``sqrt`` and comparisons are exact in IEEE 754 and stay NumPy's.
 
 Every function takes and returns float64 arrays (or scalars) and broadcasts like a NumPy ufunc. Angles are in radians.
 """

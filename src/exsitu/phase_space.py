@@ -1,9 +1,9 @@
 """Between what Gaia measures and where a star is and moves in its galaxy.
 
 Frames follow astropy's ``Galactocentric``: right-handed, origin at the galaxy's centre, the Sun at (-R0, 0, z0), the
-disc rotating towards +y at the Sun. Angles are in degrees, parallaxes in mas, proper motions in mas/yr (``pmra`` includes
-cos(dec)), lengths in kpc, velocities in km/s. All functions are vectorised, take and return float64 arrays and give the
-same bits on every processor (see ``exsitu.elementary``).
+disc rotating towards +y at the Sun. Angles are in degrees, parallaxes in mas, proper motions in mas/yr (``pmra``
+includes cos(dec)), lengths in kpc, velocities in km/s. All functions are vectorised, take and return float64 arrays and
+give the same bits on every processor (see ``exsitu.elementary``).
 """
 
 from collections.abc import Mapping

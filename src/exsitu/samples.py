@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from exsitu.errors import InputError
 from exsitu.labels.selections import select_vm, select_zm
 from exsitu.phase_space import PhaseSpace, SolarFrame, galactocentric
+from exsitu.quality import passes_parallax_cut
 from exsitu.settings import Labels
 
 IDENTITY = ("source_id",)
@@ -50,8 +51,7 @@ def passes_quality_cut(frame: pd.DataFrame, max_fractional_parallax_error: float
     ndarray of bool, shape (n_stars,)
         False where either is NaN.
     """
-    parallax, error = frame["parallax"].to_numpy(), frame["parallax_error"].to_numpy()
-    return (parallax > 0) & (error > 0) & (error < max_fractional_parallax_error * parallax)
+    return passes_parallax_cut(frame["parallax"], frame["parallax_error"], max_fractional_parallax_error)
 
 
 def measured_phase_space(frame: pd.DataFrame, solar: SolarFrame) -> PhaseSpace:

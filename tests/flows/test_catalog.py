@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import environment, run
+from project import environment, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("house")]
 

@@ -23,6 +23,7 @@ from exsitu.errors import GateError
 from exsitu.gates.reports import Finding, offending, summary, write_report
 from exsitu.gates.suites import PAIR_EXPECTATION, Expectation
 from exsitu.provenance import read_json
+from exsitu.quality import fractional_parallax_error
 
 _SCHEMA = frozenset(
     {"expect_column_to_exist", "expect_column_values_to_be_of_type", "expect_column_values_to_be_in_type_list"}
@@ -151,8 +152,8 @@ def _define_fractional_error() -> None:
             max_value: float,
             **_: Any,
         ) -> "pd.Series[bool]":
-            within = (column_A > min_value * column_B) & (column_A < max_value * column_B)
-            return within & (column_B > 0)
+            fraction = pd.Series(fractional_parallax_error(column_B, column_A), index=column_B.index)
+            return (fraction > min_value) & (fraction < max_value)
 
     class ExpectColumnPairFractionalErrorToBeBetween(ColumnPairMapExpectation):  # type: ignore[misc] # likewise
         map_metric = "column_pair.fractional_error_between"

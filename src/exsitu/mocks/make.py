@@ -20,6 +20,7 @@ from exsitu.mocks.spectra import FAINTEST_FIELD_G, in_fields, observe_spectra
 from exsitu.mocks.stars import CHUNK, Stratum, View, observe, prepare, sampling_fraction
 from exsitu.mocks.uncertainties import error_profile
 from exsitu.provenance import publish_file
+from exsitu.quality import fractional_parallax_error
 from exsitu.settings import Galaxy, MilkyWay, Mocks
 from exsitu.tables import write_parquet
 
@@ -104,7 +105,8 @@ class _Window:
         self.low, self.high = low, high
 
     def __call__(self, parallax: Floats, error: Floats) -> Mask:
-        return (parallax > 0.0) & (error >= self.low * parallax) & (error < self.high * parallax)
+        fraction = fractional_parallax_error(parallax, error)
+        return (fraction >= self.low) & (fraction < self.high)
 
 
 def _numbered(frames: Iterator[pd.DataFrame], first_id: int) -> Iterator[pd.DataFrame]:

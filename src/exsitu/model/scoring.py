@@ -12,6 +12,7 @@ from exsitu.errors import InputError
 from exsitu.model.inputs import Float32s, Labels, require_signed_longitude, values_from_frame
 from exsitu.model.network import ModelCard
 from exsitu.model.runtime import tf
+from exsitu.quality import passes_parallax_cut
 
 BLOCK_ROWS = 16_384
 
@@ -138,7 +139,7 @@ class Scorer:
     def _parallax_cut(self, frame: pd.DataFrame) -> tuple[Labels, Flags]:
         """Which rows are measured well enough, and the flags of those that are not."""
         parallax, error = _numbers(frame, "parallax"), self._errors(frame)
-        passing = (parallax > 0.0) & (error > 0.0) & (error < self._limit * parallax)
+        passing = passes_parallax_cut(parallax, error, self._limit)
         flags = np.zeros(len(frame), np.int32)
         missing = np.isnan(error)
         if not self._require_errors:

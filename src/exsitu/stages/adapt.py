@@ -93,8 +93,7 @@ def adapt(
         metrics = _metrics(scores, known[label].to_numpy(), recipe)
         with publish_folder(output, replace=True) as folder:
             write_json(folder / "recipe.json", {**recipe, "sample_digest": sample.digest})
-            figure = figures.score_figure(scores, recipe["cut"], known[label].to_numpy())
-            figures.save_figure(figure, folder / "scores.png")
+            figures.save_figure(figures.score_figure(scores, recipe["cut"]), folder / "scores.png")
             write_lesson(folder, Lesson(network, card, history, metrics), run, known)
     write_json(runs / f"{output.name}.json", {"run_id": run.run_id})
     log_outcome(metrics)

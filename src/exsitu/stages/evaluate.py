@@ -184,8 +184,9 @@ def _draw(settings: Settings, samples: Path, variants: Path, outcome: Mapping[st
     name, bins = f"S > {cut:.2f}", settings.evaluation.velocity_bins
     figure = figures.velocity_figure(velocities[accreted], {f"{best}, {name}": velocities[selected]}, bins)
     figures.save_figure(figure, folder / "velocities.png")
-    panels = {"in situ": velocities[~accreted], "accreted": velocities[accreted], name: velocities[selected]}
-    figures.save_figure(figures.toomre_figure(panels, settings.labels.v_lsr_kms), folder / "toomre.png")
+    panels = {"in situ": ~accreted, "accreted": accreted, name: selected}
+    components = {title: tuple(velocities[chosen].T) for title, chosen in panels.items()}
+    figures.save_figure(figures.toomre_figure(components, settings.labels.v_lsr_kms), folder / "toomre.png")
 
 
 def _point(selected: Any, accreted: Any) -> tuple[float, float]:

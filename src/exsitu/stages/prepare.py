@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from exsitu import gates
+from exsitu.columns import REFERENCE_EPOCHS
 from exsitu.labels.histories import accreted_from_particles
 from exsitu.phase_space import frame as solar_frame
 from exsitu.provenance import publish_folder, write_json
@@ -26,7 +27,8 @@ from exsitu.samples import (
 )
 from exsitu.settings import Settings
 from exsitu.stages.data import verify_data
-from exsitu.surveys.crossmatch import by_best_neighbour, by_position
+from exsitu.surveys.crossmatch import by_best_neighbour, by_position, read_neighbours
+from exsitu.surveys.reader import read_survey
 from exsitu.surveys.spectroscopy import read_rave
 from exsitu.tables import describe, read_parquet, write_parquet
 
@@ -34,6 +36,9 @@ log = logging.getLogger(__name__)
 
 # Seeds of independent draws; a new sample gets a new number, so that old ones keep their stars.
 _PRETRAINING, _TARGET, _HOLDOUT, _TRANSFER, _LABELLED, _ADAPTATION = range(6)
+_GAIA = "gaia_dr2"
+"""Data release of the Milky Way's table, the one RAVE DR5 was matched with by the archive."""
+_MATCH_ARCSEC = 1.0
 _VALIDATION_SHARE = 5
 """One in so many stars with labels stops a transfer instead of teaching it."""
 
@@ -182,11 +187,14 @@ def crossmatch(data: Path) -> pd.DataFrame:
         Gaia's columns with the spectroscopic survey's radial velocity and [Fe/H].
     """
     folder = data / "milkyway"
-    gaia, rave = read_parquet(folder / "gaia.parquet"), read_rave(folder / "rave.parquet")
-    neighbours = folder / "best_neighbour.parquet"
-    if neighbours.is_file():
-        return by_best_neighbour(gaia, rave, read_parquet(neighbours))
-    return by_position(gaia, rave, gaia_epoch=2015.5, spectra_epoch=2000.0, radius_arcsec=1.0)
+    rave, linked = read_rave(folder / "rave.parquet"), folder / "best_neighbour.parquet"
+    gaia = read_survey(folder / "gaia.parquet", release=_GAIA)
+    if linked.is_file():
+        neighbours = read_neighbours(linked)
+        near = (frame[frame["source_id"].isin(neighbours["source_id"])] for frame in gaia)
+        return by_best_neighbour(pd.concat(near, ignore_index=True), rave, neighbours)
+    epochs = {"gaia_epoch": REFERENCE_EPOCHS[_GAIA], "spectra_epoch": REFERENCE_EPOCHS["rave_dr5"]}
+    return by_position(pd.concat(gaia, ignore_index=True), rave, **epochs, radius_arcsec=_MATCH_ARCSEC)
 
 
 def labelled_sample(settings: Settings, frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
