@@ -39,13 +39,13 @@ catalog: $(STAMP) ## the main job: mocks, training, transfer, evaluation, promot
 	@$(BIN)/python flows/catalog.py
 
 test: $(STAMP) lint ## lint, types and all tests but the scale ones
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not scale and not gpu"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not scale and not gpu"
 
 lint: $(STAMP) ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 unit: $(STAMP) ## the fast tests alone
-	@$(BIN)/python -m pytest -n 2 -m "not slow and not fault and not scale and not gpu"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not fault and not scale and not gpu"
 
 scale: $(STAMP) ## tests at sizes beyond a laptop
 	@$(BIN)/python -m pytest -m scale

@@ -1,11 +1,10 @@
 """What tests share."""
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
-from project import REPOSITORY, copy_project, run
+from project import REPOSITORY
 
 REAL_DATA = Path(os.environ.get("EXSITU_REAL_DATA", REPOSITORY.parent / "shared" / "data" / "real"))
 
@@ -22,13 +21,3 @@ def real_data() -> Path:
     if not REAL_DATA.is_dir():
         pytest.skip(f"no real data at {REAL_DATA}; set EXSITU_REAL_DATA")
     return REAL_DATA
-
-
-@pytest.fixture(scope="session")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project in which the flow has run once from nothing to its releases, with the embedded server."""
-    root = copy_project(tmp_path_factory.mktemp("house"))
-    done = run(root, sys.executable, "flows/catalog.py")
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-8000:]
-    (root / "first-run.txt").write_text(done.stderr, encoding="utf-8")
-    return root
