@@ -14,7 +14,7 @@ export GX_ANALYTICS_ENABLED := false
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install catalog test lint unit system scale bench real clean
+.PHONY: help install catalog test lint unit bench real clean
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -47,15 +47,19 @@ lint: $(STAMP) ## ruff and mypy
 unit: $(STAMP) ## the fast tests alone
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not fault and not scale and not gpu"
 
-scale: $(STAMP) ## tests at sizes beyond a laptop
-	@$(BIN)/python -m pytest -m scale
+bench: $(STAMP) ## speed beside the limit measured in the same run, into benchmarks/RESULTS.md
+	@$(BIN)/python benchmarks/speed.py
 
 real: $(STAMP) ## REAL=folder: transfer with real labelled stars, and release the real cluster members
 	@test -d "$(REAL)" || { echo "make real REAL=folder: the folder of docs/real-stars.md"; exit 2; }
 	exsitu adapt --stars "$(REAL)/rave_metal_poor_ruchti2011_gaia.csv" --stars "$(REAL)/metal_poor_halo_stars_gaia6d.csv" \
 		--stars "$(REAL)/apogee_gaiadr3_inner_galaxy_6d_feh.csv.gz" --output build/adapted-real
 	exsitu promote --model build/adapted-real --name exsitu-real --champion champion-real.json
-	exsitu release clusters --input "$(REAL)/star_cluster_members_gaiadr2_ship.parquet" --drop-repeats --champion champion-real.json
+	exsitu release clusters --input "$(REAL)/star_cluster_members_gaiadr2_ship.parquet" --release gaia_dr2 --drop-repeats --allow-empty \
+		--champion champion-real.json
+	exsitu score --model build/adapted-real --input "$(REAL)/star_cluster_members_gaiadr2_ship.parquet"
+	exsitu score --model build/adapted-real --input "$(REAL)/metal_poor_halo_stars_gaia6d.csv" --allow-missing-errors
+	exsitu score --model build/adapted-real --input "$(REAL)/rave_metal_poor_ruchti2011_gaia.csv" --allow-missing-errors
 
 clean: ## remove what can be made again; releases, mlruns and data stay
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache

@@ -221,6 +221,7 @@ def promote(ctx: click.Context, *, model: Path, run_id: str | None, name: str | 
 @click.option("--input", "path", type=_FILE, help="File of the survey, where params.yaml does not know its name.")
 @click.option("--release", "data_release", help="Data release of that file, such as gaia_dr3; guessed otherwise.")
 @click.option("--drop-repeats", is_flag=True, help="Keep the first of rows that share a source_id.")
+@click.option("--allow-empty", is_flag=True, help="Publish the scores even where no star is selected.")
 @click.option("--version", help="Version to write.  [default: the next of the survey]")
 @click.option("--releases", type=_FOLDER, default=RELEASES, show_default=True, help="Folder of releases.")
 @click.option("--champion", type=_FILE, default=CHAMPION, show_default=True, help="File that names the champion.")
@@ -233,6 +234,7 @@ def release(
     path: Path | None,
     data_release: str | None,
     drop_repeats: bool,
+    allow_empty: bool,
     version: str | None,
     releases: Path,
     champion: Path,
@@ -248,6 +250,7 @@ def release(
         path=path,
         data_release=data_release,
         drop_repeats=drop_repeats,
+        allow_empty=allow_empty,
         version=version,
         releases=releases,
         champion_file=champion,

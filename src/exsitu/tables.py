@@ -230,7 +230,9 @@ def _batches(path: Path, frames: Iterable[pd.DataFrame], names: list[str]) -> It
         yield pa.concat_tables(held).combine_chunks()
 
 
-def write_parquet(path: Path, frames: Iterable[pd.DataFrame], *, metadata: Mapping[str, str] | None = None) -> int:
+def write_parquet(
+    path: Path, frames: Iterable[pd.DataFrame], *, metadata: Mapping[str, str] | None = None, allow_empty: bool = False
+) -> int:
     """
     Write frames of registry columns as one Parquet file with page checksums.
 
@@ -242,6 +244,8 @@ def write_parquet(path: Path, frames: Iterable[pd.DataFrame], *, metadata: Mappi
         Chunks with the same columns; a single frame goes in a list.
     metadata : mapping of str to str, optional
         What the file says of itself (galaxy, seed, release ...); no times, so that equal input gives equal bytes.
+    allow_empty : bool
+        Write a table without rows instead of refusing it.
 
     Returns
     -------
@@ -252,7 +256,7 @@ def write_parquet(path: Path, frames: Iterable[pd.DataFrame], *, metadata: Mappi
     ------
     InputError
         If a column is unknown to the registry, an integer column holds floats or missing values, chunks differ in their
-        columns, or there are no rows; the target is then left as it was.
+        columns, or there are no rows and none were allowed; the target is then left as it was.
     """
     chunks = iter(frames)
     first = next(chunks, None)
@@ -273,7 +277,7 @@ def write_parquet(path: Path, frames: Iterable[pd.DataFrame], *, metadata: Mappi
             for table in _batches(Path(path), _chain(first, chunks), names):
                 writer.write_table(table.replace_schema_metadata(schema.metadata), row_group_size=_ROW_GROUP)
                 rows += table.num_rows
-        if rows == 0:
+        if rows == 0 and not allow_empty:
             raise InputError(f"nothing to write to {path}: 0 rows; at least one row is needed")
     return rows
 

@@ -94,7 +94,7 @@ def inputs(**changes):
     return ReleaseInputs(**{**told, **changes})
 
 
-def build(releases, suites, *, version="standin-1", frames=None, scorer=None, **changes):
+def build(releases, suites, *, version="standin-1", frames=None, scorer=None, allow_empty=False, **changes):
     """Release the survey."""
     from exsitu.catalog.release import build_release
 
@@ -106,6 +106,7 @@ def build(releases, suites, *, version="standin-1", frames=None, scorer=None, **
         version=version,
         suites=suites,
         reports=releases.parent / "reports",
+        allow_empty=allow_empty,
         progress=False,
     )
 

@@ -168,6 +168,15 @@ def test_empty_selection_is_refused_with_its_counts(small_survey, suites, tmp_pa
     assert [path.name for path in (tmp_path / "releases").iterdir()] == [".lock"]
 
 
+def test_empty_selection_is_published_where_that_is_allowed_and_verifies(small_survey, suites, tmp_path):
+    path = small_survey.build(tmp_path / "releases", suites, cut=0.9999, allow_empty=True)
+    checks = verify_release(path, suites=suites)
+    assert all(check.passed for check in checks), [check for check in checks if not check.passed]
+    assert read_manifest(path)["counts"]["selected"] == 0
+    assert len(read_parquet(path / "scores.parquet")) == read_manifest(path)["counts"]["passing_parallax_cut"] > 0
+    assert "sky.png" not in (path / "README.md").read_text(encoding="utf-8")
+
+
 def test_survey_without_one_well_measured_star_is_refused(small_survey, suites, tmp_path):
     frame = small_survey.stars().assign(parallax_error=5.0)
     with pytest.raises(ReleaseError, match="none of 400 stars passes the parallax cut"):

@@ -105,6 +105,38 @@ def test_an_unknown_variant_names_the_nearest(house: Path):
     assert "did you mean 'zm_last'" in said.stderr
 
 
+def test_a_table_of_stars_is_scored_in_input_order(house: Path, tmp_path: Path):
+    source, output = house / "data" / "hipparcos" / "hipparcos2.parquet", tmp_path / "scores.parquet"
+    said = run(house, "exsitu", "score", "--input", str(source), "--output", str(output), "--json")
+    assert said.returncode == 0, said.stderr
+    counts = json.loads(said.stdout)
+    assert counts.keys() == {"rows", "scored", "selected", "cut"}
+    scores = pd.read_parquet(output)
+    assert list(scores.columns) == ["row", "source_id", "score", "flags"]
+    assert scores["row"].tolist() == list(range(counts["rows"]))
+    assert scores["source_id"].tolist() == pd.read_parquet(source, columns=["source_id"])["source_id"].tolist()
+    assert scores["score"].notna().sum() == counts["scored"]
+
+
+def test_real_cluster_members_are_all_scored(house: Path, real_data: Path):
+    said = run(
+        house, "exsitu", "score", "--json", "--input", str(real_data / "star_cluster_members_gaiadr2_ship.parquet")
+    )
+    assert said.returncode == 0, said.stderr
+    counts = json.loads(said.stdout)
+    assert (counts["rows"], counts["scored"]) == (72866, 72866)
+
+
+@pytest.mark.parametrize("name", ["metal_poor_halo_stars_gaia6d.csv", "rave_metal_poor_ruchti2011_gaia.csv"])
+def test_real_stars_without_errors_are_scored_only_where_that_is_allowed(house: Path, real_data: Path, name: str):
+    refused = run(house, "exsitu", "score", "--json", "--input", str(real_data / name))
+    assert refused.returncode == 1
+    assert "--allow-missing-errors" in refused.stderr
+    said = run(house, "exsitu", "score", "--json", "--allow-missing-errors", "--input", str(real_data / name))
+    assert said.returncode == 0, said.stderr
+    assert json.loads(said.stdout)["scored"] > 300
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exsitu.errors import InputError
+from exsitu.errors import GateError, InputError
 from exsitu.provenance import read_json, write_json
 from exsitu.settings import Settings, load_settings
 from exsitu.stages import data as stage
 from exsitu.stages.data import data_identity, make_data, verify_data
 from exsitu.surveys.ananke import _REQUIRED as REQUIRED
 from exsitu.surveys.ananke import write_ananke
-from exsitu.tables import read_parquet
+from exsitu.tables import read_parquet, write_parquet
 
 
 @pytest.fixture
@@ -85,6 +85,27 @@ def test_a_maker_that_fails_leaves_the_old_data(written: Path, settings: Setting
     assert read_json(written / "data.json")["identity"] == "older"
     assert sorted(p.name for p in written.iterdir()) == ["data.json", "stars.bin"]
     assert [p.name for p in tmp_path.iterdir()] == ["data"]
+
+
+def test_a_table_that_fails_its_gate_is_never_published_and_leaves_a_report(
+    settings: Settings, tmp_path: Path, repository: Path, monkeypatch
+):
+    def make(makers: list, **_: object) -> None:
+        folder = makers[0][2][-1]
+        stars = pd.DataFrame({"source_id": [1, 1, 2], "ra": [1.0, 2.0, np.nan], "parallax": [0.001, 0.002, 0.003]})
+        write_parquet(folder / "mocks" / "m12i" / "lsr0.parquet", [stars])
+
+    monkeypatch.setattr(stage, "_run_all", make)
+    with pytest.raises(GateError, match="mock_survey"):
+        make_data(
+            settings,
+            output=tmp_path / "data",
+            reports=tmp_path / "reports",
+            suites=repository / "expectations",
+            progress=False,
+        )
+    assert not (tmp_path / "data").exists()
+    assert (tmp_path / "reports" / "mock_survey-m12i-lsr0.json").is_file()
 
 
 def test_ananke_without_a_root_says_which_key_is_missing(settings: Settings, tmp_path: Path):

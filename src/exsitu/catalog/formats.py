@@ -17,7 +17,7 @@ import pandas as pd
 from exsitu.columns import REFERENCE_EPOCHS, RELEASES, Column, column
 from exsitu.errors import InputError
 from exsitu.provenance import publish_file
-from exsitu.tables import read_frames, write_parquet
+from exsitu.tables import FORMATS, recognise, write_parquet
 
 NAMES = ("catalog.parquet", "catalog.fits", "catalog.vot")
 """The files of a catalog: the same rows and columns, three times."""
@@ -26,6 +26,7 @@ _FRAME_ID = "icrs"
 _VOTABLE_TYPES = {"int64": "long", "int32": "int", "float64": "double", "float32": "float"}
 _BINARY2 = {"long": ">i8", "int": ">i4", "double": ">f8", "float": ">f4"}
 _NULL_FLAGS = "null_flags"
+_READ_ROWS = 1_000_000
 _STREAM_START = b'<DATA>\n<BINARY2>\n<STREAM encoding="base64">\n'
 _STREAM_END = b"</STREAM>\n</BINARY2>\n</DATA>\n"
 _TABLE_END = b"</TABLE>"
@@ -119,7 +120,7 @@ def write_catalog(folder: Path, frame: pd.DataFrame, header: Header) -> list[Pat
     parquet, fits, votable = (folder / name for name in NAMES)
     write_parquet_catalog(parquet, frame, header)
     # From what was stored, so that rounding to the registry's types cannot differ between the formats.
-    stored = pd.concat(read_frames(parquet), ignore_index=True)
+    stored = read_catalog(parquet)
     write_fits_catalog(fits, stored, header)
     write_votable_catalog(votable, stored, header)
     return [parquet, fits, votable]
@@ -145,7 +146,7 @@ def write_parquet_catalog(path: Path, frame: pd.DataFrame, header: Header) -> No
         "IVOA.VOTable-Parquet.version": "1.0",
         "IVOA.VOTable-Parquet.content": content.getvalue().decode(),
     }
-    write_parquet(path, [frame], metadata={**facts, **voparquet})
+    write_parquet(path, [frame], metadata={**facts, **voparquet}, allow_empty=True)
 
 
 def write_fits_catalog(path: Path, frame: pd.DataFrame, header: Header) -> None:
@@ -244,8 +245,16 @@ def read_catalog(path: Path) -> pd.DataFrame:
     InputError
         If the file cannot be read or a column is not one of the registry.
     """
-    frame = _read_votable(path) if path.suffix == ".vot" else pd.concat(read_frames(path), ignore_index=True)
+    frame = _read_votable(path) if path.suffix == ".vot" else _read_rows(path)
     return frame.astype({name: column(str(name)).dtype for name in frame})
+
+
+def _read_rows(path: Path) -> pd.DataFrame:
+    """All rows of a FITS or Parquet file, of which there may be none."""
+    form = FORMATS[recognise(path)]
+    names = list(form.describe(path)[0])
+    frames = list(form.frames(path, names, _READ_ROWS))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=names)
 
 
 def _binary2_rows(types: Mapping[str, str]) -> Any:
@@ -264,7 +273,8 @@ def _read_votable(path: Path) -> pd.DataFrame:
         raise InputError(f"{path} is no VOTable with one BINARY2 stream, or is cut short; write it again")
     fields = parse(io.BytesIO(before + after)).get_first_table().fields
     layout = _binary2_rows({field.name: field.datatype for field in fields})
-    rows = np.frombuffer(base64.b64decode(stream), layout)
+    content = base64.b64decode(stream)
+    rows = np.frombuffer(content, layout) if content else np.empty(0, layout)
     return pd.DataFrame({field.name: rows[field.name].astype(layout[field.name].newbyteorder("=")) for field in fields})
 
 

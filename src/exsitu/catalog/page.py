@@ -63,8 +63,9 @@ def _opening(manifest: Mapping[str, Any]) -> Iterator[str]:
         f"calls accreted, that is, born in another galaxy: score S > {manifest['cut']:g}."
     )
     yield ""
-    yield "![Stars selected, on the sky in Galactic coordinates](sky.png)"
-    yield ""
+    if manifest["counts"]["selected"]:
+        yield "![Stars selected, on the sky in Galactic coordinates](sky.png)"
+        yield ""
     yield "![Scores of all stars that pass the parallax cut](score.png)"
     yield ""
 

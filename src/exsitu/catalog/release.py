@@ -153,6 +153,7 @@ def build_release(
     version: str,
     suites: Path,
     reports: Path,
+    allow_empty: bool = False,
     progress: bool = True,
 ) -> Path:
     """
@@ -174,6 +175,8 @@ def build_release(
         Folder of the expectation suites.
     reports : Path
         Folder for the gate's report, which is kept if the gate refuses the catalog.
+    allow_empty : bool
+        Publish the scores even if no star is selected; otherwise that is an error.
     progress : bool
         Whether to show progress.
 
@@ -186,7 +189,7 @@ def build_release(
     ------
     ReleaseError
         If the version exists or is not of this survey, another release is being written, the scorer is not the
-        champion, nothing is selected, or the release does not verify.
+        champion, nothing is selected and that is not allowed, or the release does not verify.
     GateError
         If the catalog fails its suite.
     """
@@ -206,7 +209,17 @@ def build_release(
                 f"{target} exists already; a release is never replaced: use {next_version(releases, inputs.survey)}"
             )
         with publish_folder(target, replace=False) as staged:
-            _fill(staged, inputs, frames, scorer, version=version, suites=suites, reports=reports, progress=progress)
+            _fill(
+                staged,
+                inputs,
+                frames,
+                scorer,
+                version=version,
+                suites=suites,
+                reports=reports,
+                allow_empty=allow_empty,
+                progress=progress,
+            )
         target.chmod(0o555)
     return target
 
@@ -235,12 +248,14 @@ def _fill(
     version: str,
     suites: Path,
     reports: Path,
+    allow_empty: bool,
     progress: bool,
 ) -> None:
     tally = _Tally(inputs.cut)
     _write_scores(staged / SCORES, tally.scored(_shown(frames, progress=progress), scorer), tally)
-    catalog = tally.catalog(version)
-    gates.check(catalog, "catalog", report=reports / f"catalog-{version}.json", suites=suites)
+    catalog = tally.catalog(version, allow_empty=allow_empty)
+    if len(catalog):
+        gates.check(catalog, "catalog", report=reports / f"catalog-{version}.json", suites=suites)
     manifest = _manifest(inputs, version, tally, [str(name) for name in catalog])
     write_catalog(staged, catalog, _header(inputs, version))
     _draw(staged, catalog, inputs)
@@ -306,13 +321,13 @@ class _Tally:
             "flagged": self.flagged,
         }
 
-    def catalog(self, version: str) -> pd.DataFrame:
+    def catalog(self, version: str, *, allow_empty: bool) -> pd.DataFrame:
         """All selected stars, in the survey's order and the registry's types."""
-        if not any(map(len, self._selected)):
+        if not allow_empty and not any(map(len, self._selected)):
             raise ReleaseError(
                 f"{version} would be empty: of {self.read} stars read {self.passing} pass the parallax cut, "
                 f"{self.n_scored} are scored and none has a score above {self._cut}; release a survey with more stars, "
-                f"or promote a model with a lower cut"
+                f"or, if that is the result, publish the scores alone with --allow-empty (allow_empty=True)"
             )
         catalog = pd.concat(self._selected, ignore_index=True)
         return catalog.astype({name: column(str(name)).dtype for name in catalog if name != "source_id"})
@@ -375,4 +390,5 @@ def _draw(staged: Path, catalog: pd.DataFrame, inputs: ReleaseInputs) -> None:
 
     scores = read_parquet(staged / SCORES, columns=["score"])["score"].dropna().to_numpy()
     save_figure(score_figure(scores[:: 1 + len(scores) // _DRAWN], inputs.cut), staged / "score.png")
-    save_figure(sky_figure(catalog["l"].to_numpy(), catalog["b"].to_numpy()), staged / "sky.png")
+    if len(catalog):
+        save_figure(sky_figure(catalog["l"].to_numpy(), catalog["b"].to_numpy()), staged / "sky.png")

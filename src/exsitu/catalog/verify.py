@@ -188,7 +188,8 @@ class _Contents:
         below = int((~is_selected(score, cut)).sum())
         if below:
             raise _Unlike(f"{below} of {len(score)} stars of the catalog do not have a score above {cut}")
-        return f"all scores lie above {cut}, the least is {score.min():.6f}"
+        least = f", the least is {score.min():.6f}" if len(score) else ": there are none"
+        return f"all scores lie above {cut}{least}"
 
     def _scores(self) -> str:
         catalog, scores = self._catalog, read_parquet(self._path / SCORES)
@@ -206,6 +207,8 @@ class _Contents:
         return f"{len(ids)} ids, each once"
 
     def _gate(self) -> str:
+        if self._catalog.empty:
+            return "no star is selected: nothing to check"
         with tempfile.TemporaryDirectory() as folder:
             gates.check(self._catalog, "catalog", report=Path(folder) / "catalog.json", suites=self._suites)
         return "passed"

@@ -29,6 +29,7 @@ def release(
     path: Path | None = None,
     data_release: str | None = None,
     drop_repeats: bool = False,
+    allow_empty: bool = False,
     version: str | None = None,
     releases: Path,
     champion_file: Path,
@@ -52,6 +53,8 @@ def release(
         Data release of that file; guessed otherwise.
     drop_repeats : bool
         Keep the first of rows that share a ``source_id`` instead of refusing them.
+    allow_empty : bool
+        Publish the scores even if no star is selected.
     version : str, optional
         Version to write; by default the next, unless the newest was made of the same things.
     releases : Path
@@ -99,9 +102,9 @@ def release(
             f"{releases / wanted} exists, and a release never changes; leave out --version for the next one"
         )
     scorer, _ = load_scorer(settings, champion_file, models)
-    frames = read_survey(
-        source.path, release=source.release, chunk_rows=settings.chunk_rows, unique_ids=not drop_repeats
-    )
+    # A file given by path may spell its columns in any known way, whatever release its ids are of.
+    spelled = source.release if path is None else None
+    frames = read_survey(source.path, release=spelled, chunk_rows=settings.chunk_rows, unique_ids=not drop_repeats)
     return build_release(
         inputs,
         _first_of_each(frames) if drop_repeats else frames,
@@ -110,6 +113,7 @@ def release(
         version=wanted,
         suites=suites,
         reports=reports,
+        allow_empty=allow_empty,
         progress=progress,
     )
 
