@@ -44,24 +44,24 @@ def _flow_run_id() -> str:
 def _speak(command: list[str], *, bars: bool) -> tuple[int, str]:
     """Run a command, pass on what it says as it says it, and return its exit status with all it said."""
     env = {**os.environ, "EXSITU_FLOW_RUN_ID": _flow_run_id(), "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env)
     said = bytearray()
     shown = 0
-    assert process.stdout is not None  # noqa: S101 - PIPE was asked for; this is for the type checker
-    while block := process.stdout.read1():
-        said += block
-        end = len(said) if bars else said.rfind(b"\n") + 1
-        if end > shown:
-            with _terminal:
-                sys.stderr.buffer.write(said[shown:end])
-                sys.stderr.flush()
-            shown = end
-    return process.wait(), said.decode(errors="replace")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env) as process:
+        assert process.stdout is not None  # noqa: S101 - PIPE was asked for; this is for the type checker
+        while block := process.stdout.read1():
+            said += block
+            end = len(said) if bars else said.rfind(b"\n") + 1
+            if end > shown:
+                with _terminal:
+                    sys.stderr.buffer.write(said[shown:end])
+                    sys.stderr.flush()
+                shown = end
+    return process.returncode, said.decode(errors="replace")
 
 
 def _lines(said: str) -> list[str]:
     """Lines without the states a progress bar passed through."""
-    return [line.rsplit("\r", 1)[-1] for line in said.splitlines() if line.strip()]
+    return [line.rstrip("\r").rsplit("\r", 1)[-1] for line in said.split("\n") if line.strip()]
 
 
 def run_command(*command: str, bars: bool = True) -> str:

@@ -158,10 +158,15 @@ def evaluate(ctx: click.Context, samples: Path, variants: Path, output: Path) ->
 @click.option("--evaluation", type=_FOLDER, default=EVALUATION, show_default=True, help="What `exsitu evaluate` wrote.")
 def compare(*, as_json: bool, evaluation: Path) -> None:
     """Print the transfer variants as a table and name the best."""
-    from exsitu.stages.evaluate import comparison_text, read_evaluation
+    from exsitu.stages.evaluate import comparison_text, read_evaluation, run_ids
 
-    found = read_evaluation(evaluation)
-    click.echo(json.dumps(found, indent=2) if as_json else comparison_text(found))
+    found, ids = read_evaluation(evaluation), run_ids(BUILD / "runs")
+    if as_json:
+        click.echo(json.dumps({**found, "runs": ids}, indent=2))
+        return
+    click.echo(comparison_text(found))
+    for name, run_id in ids.items():
+        click.echo(f"MLflow run {run_id}  {name}")
 
 
 @main.command()

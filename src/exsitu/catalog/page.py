@@ -63,6 +63,9 @@ def _opening(manifest: Mapping[str, Any]) -> Iterator[str]:
         f"calls accreted, that is, born in another galaxy: score S > {manifest['cut']:g}."
     )
     yield ""
+    if manifest["provenance"].get("synthetic"):
+        yield "**These are not real stars:** the survey is a mock galaxy, and its truth audits the release."
+        yield ""
     if manifest["counts"]["selected"]:
         yield "![Stars selected, on the sky in Galactic coordinates](sky.png)"
         yield ""

@@ -166,6 +166,23 @@ def comparison_text(outcome: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def run_ids(runs: Path) -> dict[str, str]:
+    """
+    MLflow runs of the models that are on disk.
+
+    Parameters
+    ----------
+    runs : Path
+        Folder in which the stages leave the ids of their runs.
+
+    Returns
+    -------
+    dict of str to str
+        Run id by model: ``pretrain``, ``transfer-zm_last``, …, ``adapted``.
+    """
+    return {path.stem: str(read_json(path)["run_id"]) for path in sorted(runs.glob("*.json"))}
+
+
 def _draw(settings: Settings, samples: Path, variants: Path, outcome: Mapping[str, Any], folder: Path) -> None:
     from exsitu.evaluation import figures
 

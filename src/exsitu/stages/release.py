@@ -91,7 +91,12 @@ def release(
         champion=asdict(champion),
         cut=champion.cut,
         max_fractional_parallax_error=settings.quality.max_fractional_parallax_error,
-        provenance={"survey_file": source.path.name, "profile": settings.profile, "drop_repeats": drop_repeats},
+        provenance={
+            "survey_file": source.path.name,
+            "synthetic": source.truth is not None,
+            "profile": settings.profile,
+            "drop_repeats": drop_repeats,
+        },
     )
     if version is None and (current := current_release(releases, survey, inputs.identity)):
         log.info("%s was made of the same model, stars and cut: left alone", current)

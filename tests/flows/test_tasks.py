@@ -1,0 +1,55 @@
+"""Tasks pass on what a stage says, wait for a busy repository, and do not repeat a refusal."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def tasks(repository: Path) -> ModuleType:
+    """The module of tasks, loaded by its file, as Prefect does."""
+    spec = importlib.util.spec_from_file_location("exsitu_tasks", repository / "flows" / "tasks.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(autouse=True)
+def no_flow(tasks: ModuleType, monkeypatch: pytest.MonkeyPatch):
+    """Commands run outside a flow here."""
+    monkeypatch.setattr(tasks, "_flow_run_id", lambda: "none")
+
+
+def test_what_a_command_says_is_returned(tasks: ModuleType):
+    assert "hello" in tasks.run_command(sys.executable, "-c", "print('hello')")
+
+
+def test_a_failed_command_ends_with_the_end_of_what_it_said(tasks: ModuleType):
+    code = "import sys; print('exsitu: no data'); sys.exit(1)"
+    with pytest.raises(tasks.StageFailedError, match="exsitu: no data"):
+        tasks.run_command(sys.executable, "-c", code)
+
+
+def test_a_busy_repository_is_waited_for(tasks: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tasks.time, "sleep", lambda _: None)
+    flag = tmp_path / "flag"
+    code = (
+        f"import pathlib, sys; flag = pathlib.Path({str(flag)!r})\n"
+        "if flag.exists(): print('done')\n"
+        "else: flag.touch(); print('Unable to acquire lock'); sys.exit(255)"
+    )
+    assert "done" in tasks.run_command(sys.executable, "-c", code)
+
+
+def test_a_refusal_is_not_tried_again_and_a_crash_is(tasks: ModuleType):
+    refusal = SimpleNamespace(message="`dvc repro` ended with status 255:\nexsitu: 3 stars fail the gate")
+    crash = SimpleNamespace(message="`dvc repro` ended with status 255:\nMemoryError")
+    assert not tasks._may_pass_next_time(None, None, refusal)
+    assert tasks._may_pass_next_time(None, None, crash)
+
+
+def test_progress_bars_are_left_out_of_what_is_kept(tasks: ModuleType):
+    assert tasks._lines("a\n  10%\r  50%\r100% done\n\nb\n") == ["a", "100% done", "b"]
