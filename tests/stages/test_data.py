@@ -1,5 +1,6 @@
 """Data are made once, left alone while current, and never used when they are not what was written."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,18 @@ def test_identity_changes_with_the_size_of_the_mocks_and_not_with_training(setti
     other = settings.model_copy(update={"training": settings.training.model_copy(update={"draws_per_star": 3})})
     assert data_identity(larger) != data_identity(settings)
     assert data_identity(other) == data_identity(settings)
+
+
+def test_identity_changes_with_the_generator_and_not_with_what_python_caches(settings: Settings, tmp_path, monkeypatch):
+    package = shutil.copytree(stage._PACKAGE, tmp_path / "exsitu", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(stage, "_PACKAGE", package)
+    before = data_identity(settings)
+    (package / "mocks" / "__pycache__").mkdir()
+    (package / "mocks" / "__pycache__" / "stars.cpython-311.pyc").write_bytes(b"cached")
+    assert data_identity(settings) == before
+    with (package / "mocks" / "galaxies.py").open("a") as source:
+        source.write("# changed\n")
+    assert data_identity(settings) != before
 
 
 def test_a_flipped_bit_is_found_and_the_file_named(written: Path):

@@ -21,7 +21,16 @@ log = logging.getLogger(__name__)
 
 _MANIFEST = "data.json"
 _PACKAGE = Path(__file__).parents[1]
-_MAKERS = ("mocks/**/*", "surveys/*.py", "tables.py", "columns.py", "phase_space.py", "elementary.py", "quality.py")
+_MAKERS = (
+    "mocks/*.py",
+    "mocks/*.npz",
+    "surveys/*.py",
+    "tables.py",
+    "columns.py",
+    "phase_space.py",
+    "elementary.py",
+    "quality.py",
+)
 
 
 def make_data(settings: Settings, *, output: Path, reports: Path, suites: Path, progress: bool = True) -> bool:
