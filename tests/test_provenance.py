@@ -1,5 +1,6 @@
 """Files appear whole or not at all, and digests name their content."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -193,3 +194,17 @@ def test_json_refuses_numbers_that_are_not_finite_and_leaves_the_old_file(tmp_pa
     with pytest.raises(ValueError, match="JSON"):
         provenance.write_json(path, {"x": value})
     assert json.loads(path.read_text()) == {"x": 1}
+
+
+def test_what_a_killed_writer_left_is_cleared_and_what_a_living_one_holds_stays(tmp_path):
+    for name in (".out-dead", ".out-alive"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "part.bin").write_bytes(b"partial")
+    handle = os.open(tmp_path / ".out-alive", os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with provenance.publish_folder(tmp_path / "out", replace=True) as staged:
+            (staged / "whole.bin").write_bytes(b"whole")
+    finally:
+        os.close(handle)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".out-alive", "out"]

@@ -1,6 +1,7 @@
 """Where a result came from, and how it reaches the disk whole: digests, git revision, atomic publication."""
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -168,7 +169,8 @@ def publish_folder(path: Path, *, replace: bool) -> Iterator[Path]:
     Yields
     ------
     Path
-        Where to write. If the block raises, the target is left as it was and the partial folder is removed.
+        Where to write. If the block raises, the target is left as it was and the partial folder is removed; what a
+        killed process left beside the target is removed by the next one.
 
     Raises
     ------
@@ -178,16 +180,37 @@ def publish_folder(path: Path, *, replace: bool) -> Iterator[Path]:
     if path.exists() and not replace:
         raise FileExistsError(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _clear_leftovers(path)
     staged = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    with _held(staged):
+        try:
+            yield staged
+            staged.chmod(0o755)
+            for written in staged.rglob("*"):
+                _sync(written)
+            _swap(staged, path, replace=replace)
+            _sync(path.parent)
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold a lock on a folder; the system drops it when the process dies, however it dies."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        yield staged
-        staged.chmod(0o755)
-        for written in staged.rglob("*"):
-            _sync(written)
-        _swap(staged, path, replace=replace)
-        _sync(path.parent)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
     finally:
-        shutil.rmtree(staged, ignore_errors=True)
+        os.close(handle)
+
+
+def _clear_leftovers(path: Path) -> None:
+    """Remove what killed writers of a folder left beside it; what another one still holds stays."""
+    for left in path.parent.glob(f".{path.name}-*"):
+        if left.is_dir() and not left.is_symlink():
+            with contextlib.suppress(BlockingIOError), _held(left):
+                shutil.rmtree(left)
 
 
 def _swap(staged: Path, path: Path, *, replace: bool) -> None:
