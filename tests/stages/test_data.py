@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from exsitu.errors import GateError, InputError
-from exsitu.provenance import read_json, write_json
+from exsitu.provenance import read_json, sha256_file, write_json
 from exsitu.settings import Settings, load_settings
 from exsitu.stages import data as stage
-from exsitu.stages.data import data_identity, make_data, verify_data
+from exsitu.stages.data import data_identity, make_data, verified_digest, verify_data
 from exsitu.surveys.ananke import _REQUIRED as REQUIRED
 from exsitu.surveys.ananke import write_ananke
 from exsitu.tables import read_parquet, write_parquet
@@ -63,6 +63,15 @@ def test_a_flipped_bit_is_found_and_the_file_named(written: Path):
     (written / "stars.bin").write_bytes(content)
     with pytest.raises(InputError, match=r"stars\.bin"):
         verify_data(written)
+
+
+def test_a_survey_of_the_data_is_hashed_against_what_was_written_and_others_are_just_hashed(written: Path, tmp_path):
+    (tmp_path / "mine.bin").write_bytes(b"mine")
+    assert verified_digest(tmp_path / "mine.bin") == sha256_file(tmp_path / "mine.bin")
+    assert verified_digest(written / "stars.bin") == sha256_file(written / "stars.bin")
+    (written / "stars.bin").write_bytes(b"other")
+    with pytest.raises(InputError, match=r"stars\.bin is not as when the data were made"):
+        verified_digest(written / "stars.bin")
 
 
 @pytest.mark.parametrize("change", ["removed", "added"])

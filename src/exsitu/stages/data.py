@@ -122,6 +122,35 @@ def verify_data(folder: Path) -> str:
     return sha256_json(written)
 
 
+def verified_digest(path: Path) -> str:
+    """
+    Hash a file; where it is one of the data, compare with what was written when they were made.
+
+    Parameters
+    ----------
+    path : Path
+        A survey, of the data or from elsewhere.
+
+    Returns
+    -------
+    str
+        Its SHA-256, 64 hexadecimal digits.
+
+    Raises
+    ------
+    InputError
+        If it is one of the data and not what was written.
+    """
+    found = sha256_file(path)
+    for folder in path.parents:
+        if (folder / _MANIFEST).is_file():
+            written = read_json(folder / _MANIFEST).get("sha256", {}).get(path.relative_to(folder).as_posix(), found)
+            if written != found:
+                raise InputError(f"{path} is not as when the data were made; remove {folder} and remake it")
+            break
+    return found
+
+
 def _digests(folder: Path) -> dict[str, str]:
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != _MANIFEST)
     return {p.relative_to(folder).as_posix(): sha256_file(p) for p in files}

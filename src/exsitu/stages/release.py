@@ -11,9 +11,9 @@ from exsitu.catalog.manifest import current_release, next_version, release_folde
 from exsitu.catalog.release import ReleaseInputs, build_release
 from exsitu.columns import nearest
 from exsitu.errors import InputError, ReleaseError
-from exsitu.provenance import sha256_file
 from exsitu.registry import read_champion
 from exsitu.settings import Settings, Survey
+from exsitu.stages.data import verified_digest
 from exsitu.stages.score import load_scorer
 from exsitu.surveys.gaia import guess_release
 from exsitu.surveys.reader import read_survey
@@ -78,7 +78,7 @@ def release(
     Raises
     ------
     InputError
-        If the survey is unknown or cannot be used as it is.
+        If the survey is unknown, is not as when the data were made, or cannot be used as it is.
     ReleaseError
         If the version exists, or nothing is selected.
     """
@@ -87,7 +87,7 @@ def release(
     inputs = ReleaseInputs(
         survey=survey,
         data_release=source.release,
-        survey_digest=sha256_file(source.path),
+        survey_digest=verified_digest(source.path),
         champion=asdict(champion),
         cut=champion.cut,
         max_fractional_parallax_error=settings.quality.max_fractional_parallax_error,
