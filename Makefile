@@ -14,10 +14,10 @@ export GX_ANALYTICS_ENABLED := false
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install catalog test lint unit bench real clean
+.PHONY: help install catalog test lint unit bench bench-mocks real clean
 
 help: ## say what there is
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
 install: $(STAMP) ## make .venv from requirements.lock
 
@@ -49,6 +49,9 @@ unit: $(STAMP) ## the fast tests alone
 
 bench: $(STAMP) ## speed beside the limit measured in the same run, into benchmarks/RESULTS.md
 	@$(BIN)/python benchmarks/speed.py
+
+bench-mocks: $(STAMP) ## what making mocks costs beside its limits, into benchmarks/MOCKS.md
+	@$(BIN)/python benchmarks/mocks.py
 
 real: $(STAMP) ## REAL=folder: transfer with real labelled stars, and release the real cluster members
 	@test -d "$(REAL)" || { echo "make real REAL=folder: the folder of docs/real-stars.md"; exit 2; }

@@ -30,6 +30,7 @@ FLOORS = {
     "samples": 4,
     "stages": 5,
     "cli": 6,
+    "cli_mocks": 6,
 }
 
 TOOLS = {

@@ -374,3 +374,11 @@ def test_importing_tables_stays_light():
     heavy = "astropy", "h5py", "tensorflow", "matplotlib", "great_expectations", "mlflow"
     code = f"import sys, exsitu.tables; sys.exit(any(m in sys.modules for m in {heavy}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_reading_a_file_in_chunks_holds_a_chunk_and_not_the_file(tmp_path):
+    rng = np.random.default_rng(1)
+    chunks = (pd.DataFrame({"ra": rng.uniform(0.0, 360.0, 100_000)}) for _ in range(60))
+    write_parquet(tmp_path / "large.parquet", chunks)
+    most = max(pa.total_allocated_bytes() for _ in iter_parquet(tmp_path / "large.parquet", chunk_rows=100_000))
+    assert most < 0.3 * (tmp_path / "large.parquet").stat().st_size

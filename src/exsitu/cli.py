@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exsitu import __version__
+from exsitu.cli_mocks import mocks
 from exsitu.errors import ExsituError, SettingsError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ ADAPTED = BUILD / "adapted"
 MODELS = (ADAPTED, BUILD / "adapted-real")
 RELEASES = Path("releases")
 REPORTS = BUILD / "gates"
+PARTICLES = BUILD / "particles"
 SUITES = Path("expectations")
 CHAMPION = Path("champion.json")
 
@@ -90,7 +92,7 @@ def data(ctx: click.Context, *, output: Path, progress: bool) -> None:
     """Build or import the surveys; present and current ones are left alone."""
     from exsitu.stages.data import make_data
 
-    if make_data(_settings(ctx), output=output, reports=REPORTS, suites=SUITES, progress=progress):
+    if make_data(_settings(ctx), output=output, reports=REPORTS, suites=SUITES, kept=PARTICLES, progress=progress):
         _done(output, f"dvc add {output}, then exsitu prepare (or dvc repro)")
 
 
@@ -344,6 +346,8 @@ def columns() -> None:
 
     click.echo(page(), nl=False)
 
+
+main.add_command(mocks)
 
 if __name__ == "__main__":
     main()

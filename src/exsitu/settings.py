@@ -169,7 +169,7 @@ class Mocks(_Frozen):
     target_stars_per_viewpoint: PositiveInt | None = None
     particle_mass_msun: PositiveFloat | None = None
     accreted_particle_mass_msun: PositiveFloat | None = None
-    error_profile: Literal["ananke", "dr2"] | None = None
+    error_profile: Literal["ananke", "dr2", "dr3"] | None = None
     root: Path | None = None
     labels: dict[str, Path] | None = None
 

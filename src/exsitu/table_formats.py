@@ -323,7 +323,8 @@ def arrow_frame(batch: Any) -> pd.DataFrame:
 def _parquet_frames(path: Path, names: Sequence[str], chunk_rows: int) -> Iterator[pd.DataFrame]:
     import pyarrow.parquet as pq
 
-    with reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+    # With pre_buffer, pyarrow's default, the memory grows with the file.
+    with reading(path), pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
         for batch in file.iter_batches(batch_size=chunk_rows, columns=list(names), use_threads=False):
             yield arrow_frame(batch)[list(names)]
 

@@ -3,7 +3,8 @@
 import pytest
 
 from exsitu.mocks.galaxies import GALAXIES, GalaxyModel
-from exsitu.mocks.particles import Particles, make_particles
+from exsitu.mocks.galaxy import make_particles
+from exsitu.mocks.particles import Particles
 from exsitu.mocks.stars import View
 from exsitu.mocks.uncertainties import PROFILES
 

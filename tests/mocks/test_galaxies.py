@@ -7,8 +7,11 @@ from exsitu.mocks.galaxies import GALAXIES, galaxy_model
 from exsitu.phase_space import FRAMES
 
 
-def test_every_viewpoint_has_a_solar_frame():
-    assert all(name in FRAMES for model in GALAXIES.values() for name in model.frames)
+@pytest.mark.parametrize("name", GALAXIES)
+def test_viewpoints_have_the_solar_frames_that_surveys_are_read_with(name):
+    suns = GALAXIES[name].suns
+    known = [FRAMES[f"{name}/lsr{n}"] for n in range(len(suns))] if name != "milky_way" else [FRAMES[name]]
+    assert list(suns) == known
 
 
 def test_no_two_galaxies_share_a_code():

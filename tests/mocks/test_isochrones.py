@@ -8,12 +8,27 @@ import pytest
 from exsitu.mocks.isochrones import IMF_RANGE, imf_number, load_isochrones
 
 N = 20_000
+STEPS = {"g_abs": 1e-3, "bp_rp": 1e-3, "g_rp": 1e-3, "log_teff": 2e-4, "logg": 1e-3}
 
 
 @pytest.fixture(scope="module")
 def isochrones():
     """The shipped table."""
     return load_isochrones()
+
+
+@pytest.fixture(scope="module")
+def grid():
+    """The shipped grid as it is stored: mass, and the five quantities in their units, (n_feh, n_age, n_nodes)."""
+    with np.load(resources.files("exsitu.mocks").joinpath("isochrones.npz")) as table:
+        columns = {name: table[name].astype(float) * step for name, step in STEPS.items()}
+        return columns | {"mass": table["mass"].astype(float)}
+
+
+def _main_sequence(g):
+    """Nodes from the lightest on for as long as every heavier star is brighter."""
+    brightest = np.maximum.accumulate(g[::-1])[::-1]
+    return np.arange(np.argmax(g[:-1] <= brightest[1:]))
 
 
 def _cells(isochrones, age_gyr, feh, seed=0, n=N):
@@ -94,3 +109,33 @@ def test_metal_poor_dwarfs_are_bluer(isochrones):
         drawn = isochrones.draw(cells, isochrones.count(cells, np.full(N, 8.0)), np.random.default_rng(4))
         colours.append(np.median(drawn.bp_rp[np.abs(drawn.g_abs - 6.5) < 0.2]))
     assert colours[0] < colours[1] - 0.1
+
+
+@pytest.mark.parametrize(("row", "column"), [(0, 33), (10, 30), (16, 28), (19, 5)])
+def test_stars_brighter_than_a_node_are_those_heavier_by_the_mass_function(isochrones, grid, row, column):
+    g, mass = grid["g_abs"][row, column], grid["mass"][row, column]
+    nodes = _main_sequence(g)
+    assert len(nodes) > 10
+    cell = np.full(len(nodes), row * len(isochrones.log_age) + column)
+    expected = imf_number(mass[-1]) - imf_number(mass[nodes])
+    np.testing.assert_allclose(isochrones.count(cell, g[nodes]), expected, rtol=1e-9)
+
+
+def test_drawn_stars_lie_between_the_grids_nodes_in_the_numbers_of_the_mass_function(isochrones, grid):
+    row, column = 14, 32
+    node = {name: values[row, column] for name, values in grid.items()}
+    nodes = _main_sequence(node["g_abs"])
+    nodes = nodes[node["g_abs"][nodes] < 11.0]
+    cell = np.full(10 * N, row * len(isochrones.log_age) + column)
+    drawn = isochrones.draw(cell, isochrones.count(cell, np.full(10 * N, 11.0)), np.random.default_rng(5))
+    dwarf = (drawn.g_abs < node["g_abs"][nodes[0]]) & (drawn.g_abs > node["g_abs"][nodes[-1]])
+    for name in ("bp_rp", "g_rp", "log_teff", "logg"):
+        along = np.interp(drawn.g_abs[dwarf], node["g_abs"][nodes][::-1], node[name][nodes][::-1])
+        np.testing.assert_allclose(getattr(drawn, name)[dwarf], along, atol=1e-9)
+    # Between two nodes the number grows evenly with magnitude: three bins each, of a third of the mass function's.
+    k = len(nodes)
+    edges = np.interp(np.arange(3 * k - 2) / 3.0, np.arange(k), node["g_abs"][nodes])
+    found, _ = np.histogram(drawn.g_abs[dwarf], edges[::-1])
+    shares = np.repeat(np.diff(imf_number(node["mass"][nodes]))[::-1], 3)
+    expected = shares / shares.sum() * dwarf.sum()
+    assert np.sum((found - expected) ** 2 / expected) < len(found) + 5.0 * np.sqrt(2.0 * len(found))

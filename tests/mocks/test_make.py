@@ -1,18 +1,25 @@
 """Whole mock surveys, as files."""
 
+import dataclasses
+import json
 import os
 import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
 from exsitu.errors import InputError
+from exsitu.mocks import make, sampling
+from exsitu.mocks import stars as st
 from exsitu.mocks.galaxies import GALAXIES
-from exsitu.mocks.make import GAIA_COLUMNS, MOCK_COLUMNS, first_source_id, make_mocks, make_standin
-from exsitu.provenance import sha256_tree
-from exsitu.settings import Galaxy, MilkyWay, Mocks
+from exsitu.mocks.make import MOCK_COLUMNS, Plan, first_source_id, make_mocks, make_surveys
+from exsitu.mocks.uncertainties import PROFILES
+from exsitu.provenance import read_json, sha256_tree
+from exsitu.settings import Galaxy, Mocks
+from exsitu.surveys.mock_files import UNCUT_COLUMNS, described_sun
 from exsitu.tables import read_parquet
 
 MOCKS = Mocks(
@@ -22,7 +29,6 @@ MOCKS = Mocks(
     accreted_particle_mass_msun=4.0e5,
     error_profile="ananke",
 )
-STANDIN = MilkyWay(source="standin", gaia_stars=20_000, spectroscopic_stars=4_000)
 
 
 @pytest.fixture(scope="module")
@@ -34,19 +40,18 @@ def mocks(tmp_path_factory):
     return folder, paths
 
 
-@pytest.fixture(scope="module")
-def standin(tmp_path_factory):
-    """The stand-in's four tables."""
-    folder = tmp_path_factory.mktemp("standin")
-    paths = make_standin(folder, STANDIN, MOCKS, seed=3, progress=False)
-    return {path.stem: read_parquet(path) for path in paths}
+def _surveys(mocks):
+    """Paths of the two surveys."""
+    return [path for path in mocks[1] if path.suffix == ".parquet"]
 
 
 def test_surveys_and_the_list_of_accreted_particles_are_written(mocks):
     folder, paths = mocks
     assert [path.relative_to(folder).as_posix() for path in paths] == [
         "m12f/lsr0.parquet",
+        "m12f/lsr0.uncut.json",
         "m12f/lsr1.parquet",
+        "m12f/lsr1.uncut.json",
         "m12f/accreted_particle_ids.npy",
     ]
 
@@ -59,7 +64,7 @@ def test_a_survey_has_the_columns_of_ananke_and_no_label(mocks):
 
 
 def test_a_survey_holds_about_the_stars_asked_for_within_the_cut(mocks):
-    for path in mocks[1][:2]:
+    for path in _surveys(mocks):
         survey = read_parquet(path)
         assert len(survey) == pytest.approx(MOCKS.stars_per_viewpoint, rel=0.05)
         assert (survey["parallax_error"] < 0.1 * survey["parallax"]).all()
@@ -76,26 +81,88 @@ def test_about_one_star_in_a_hundred_is_of_an_accreted_particle(mocks):
 
 
 def test_source_ids_are_unique_across_surveys_and_too_large_for_a_float(mocks):
-    ids = np.concatenate([read_parquet(path, ["source_id"])["source_id"].to_numpy() for path in mocks[1][:2]])
+    ids = np.concatenate([read_parquet(path, ["source_id"])["source_id"].to_numpy() for path in _surveys(mocks)])
     assert len(np.unique(ids)) == len(ids)
     assert ids.min() > 2**53
     assert len(np.unique(ids.astype(np.float64))) < len(ids)
-    lowest = {first_source_id(model, n) for model in GALAXIES.values() for n in range(8)}
-    assert len(lowest) == 8 * len(GALAXIES)
-    assert max(lowest) < 2**63 - 2**55
+
+
+def test_source_ids_are_far_apart_for_any_galaxy(m12i):
+    codes = [*(model.code for model in GALAXIES.values()), 1000, 1001, 2**17 - 1]
+    lowest = sorted(first_source_id(dataclasses.replace(m12i, code=code), n) for code in codes for n in range(8))
+    assert np.diff(lowest).min() == 2**40
+    assert lowest[0] > 2**53
+    assert lowest[-1] + 2**40 < 2**63
 
 
 def test_viewpoints_show_different_stars(mocks):
-    first, second = (read_parquet(path, ["l", "parallax"]) for path in mocks[1][:2])
+    first, second = (read_parquet(path, ["l", "parallax"]) for path in _surveys(mocks))
     assert not np.allclose(first["parallax"][:1000], second["parallax"][:1000])
 
 
 def test_a_file_says_how_it_was_made(mocks):
-    about = pq.read_schema(mocks[1][1]).metadata
-    assert about[b"galaxy"] == b"m12f"
-    assert about[b"solar_frame"] == b"m12f/lsr1"
-    assert about[b"seed"] == b"3"
-    assert 0.0 < float(about[b"sampling_fraction"]) < 1.0
+    about = {key.decode(): value.decode() for key, value in pq.read_schema(_surveys(mocks)[1]).metadata.items()}
+    said = {"survey": "m12f/lsr1", "galaxy": "m12f", "viewpoint": "1", "error_profile": "ananke", "seed": "3"}
+    said |= {"solar_r_kpc": "8.2", "solar_z_kpc": "0.0", "particle_mass_msun": "200000.0"}
+    assert said.items() <= about.items()
+    assert json.loads(about["solar_velocity_kms"]) == [-3.4, 244.3, -5.1]
+    assert 0.0 < float(about["sampling_fraction"]) < 1.0
+    sun = described_sun(about)
+    assert (sun.r_sun_kpc, sun.z_sun_kpc, sun.v_sun_kms) == (8.2, 0.0, (-3.4, 244.3, -5.1))
+
+
+def test_beside_a_survey_stand_the_moments_of_all_its_stars(mocks):
+    for path in _surveys(mocks):
+        uncut = read_json(path.with_suffix(".uncut.json"))
+        assert uncut["survey"] == f"m12f/{path.stem}"
+        assert set(uncut["columns"]) == set(UNCUT_COLUMNS)
+        assert uncut["stars"] == pytest.approx(make.UNCUT_STARS, rel=0.02)
+        assert uncut["expected_stars"] > 100 * uncut["stars"]
+        survey = read_parquet(path)
+        # Without the cut stars are fainter and farther, and fewer have a radial velocity.
+        columns = uncut["columns"]
+        assert columns["phot_g_mean_mag"]["mean"] > survey["phot_g_mean_mag"].mean() + 1.0
+        assert columns["parallax"]["mean"] < 0.8 * survey["parallax"].mean()
+        assert columns["feh"]["count"] == uncut["stars"]
+        share = columns["radial_velocity"]["count"] / uncut["stars"]
+        assert share < 0.5 * survey["radial_velocity"].notna().mean()
+
+
+def test_the_moments_are_those_of_a_sample_of_all_stars(particles, view, tmp_path, monkeypatch):
+    monkeypatch.setattr(make, "UNCUT_STARS", 30_000)
+    monkeypatch.setattr(sampling, "CHUNK", 9_000)
+    plan = Plan(1_000, PROFILES["ananke"], 4, 0.1)
+    make_surveys(tmp_path, view.model, particles, [0], plan, {}, progress=False)
+    stratum = st.Stratum(make._UNCUT, st.any_parallax)
+    prepared = st.prepare(particles, view, stratum, 4)
+    shown = sampling.stars_shown(prepared, view, stratum, 4)
+    stars = pd.concat(sampling.observe([sampling.Sample(stratum, prepared, 30_000 / shown)], view, 4))
+    uncut = read_json(tmp_path / "lsr0.uncut.json")
+    assert uncut["stars"] == len(stars)
+    assert uncut["expected_stars"] == round(shown)
+    for name, found in uncut["columns"].items():
+        values = stars[name].dropna().to_numpy(float)
+        assert found["count"] == len(values)
+        assert found["mean"] == pytest.approx(values.mean(), rel=1e-9)
+        assert found["std"] == pytest.approx(values.std(), rel=1e-9)
+
+
+def test_a_galaxy_with_few_stars_shows_all_of_them(particles, view, tmp_path, monkeypatch):
+    monkeypatch.setattr(make, "UNCUT_STARS", 10**12)
+    few = particles.rows(np.arange(0, len(particles.mass), 2000))
+    plan = Plan(10, PROFILES["ananke"], 4, 0.1)
+    make_surveys(tmp_path, view.model, dataclasses.replace(few, mass=0.1 * few.mass), [0], plan, {}, progress=False)
+    uncut = read_json(tmp_path / "lsr0.uncut.json")
+    assert uncut["stars"] == pytest.approx(uncut["expected_stars"], rel=0.05)
+
+
+def test_what_the_caller_knows_stands_in_the_files_too(particles, view, tmp_path):
+    plan = Plan(500, PROFILES["dr3"], 4, 0.1)
+    survey, *_ = make_surveys(tmp_path, view.model, particles, [2], plan, {"population": "7"}, progress=False)
+    about = pq.read_schema(survey).metadata
+    assert survey == tmp_path / "lsr2.parquet"
+    assert about[b"population"] == b"7"
+    assert about[b"error_profile"] == b"dr3"
 
 
 def test_a_viewpoint_that_does_not_exist_is_refused_before_anything_is_made(tmp_path):
@@ -114,51 +181,11 @@ def test_mocks_from_files_are_not_made(tmp_path):
         )  # fmt: skip
 
 
-def test_the_standins_gaia_table_has_the_archives_columns_and_no_truth(standin):
-    gaia = standin["gaia"]
-    assert tuple(gaia.columns) == GAIA_COLUMNS
-    assert not {"feh", "parentid", "accreted", "px_true", "age"} & set(gaia.columns)
-    assert gaia["source_id"].is_unique
-    assert gaia["l"].between(0.0, 360.0).all()
-
-
-def test_the_standin_has_stars_within_the_cut_and_a_share_beyond_it(standin):
-    gaia = standin["gaia"]
-    within = (gaia["parallax"] > 0) & (gaia["parallax_error"] < 0.1 * gaia["parallax"])
-    assert within.sum() == pytest.approx(STANDIN.gaia_stars, rel=0.06)
-    assert 0.15 < 1.0 - within.mean() < 0.4
-    assert (gaia["parallax"] < 0).any()
-
-
-def test_spectra_are_of_gaia_stars_in_the_southern_fields(standin):
-    rave, neighbours, gaia = standin["rave"], standin["best_neighbour"], standin["gaia"]
-    assert len(rave) == pytest.approx(STANDIN.spectroscopic_stars, rel=0.08)
-    assert rave["dec"].max() < 3.0
-    assert neighbours["source_id"].isin(gaia["source_id"]).all()
-    assert neighbours["original_ext_source_id"].isin(rave["original_ext_source_id"]).all()
-    assert rave["original_ext_source_id"].is_unique
-
-
-def test_the_truth_is_apart_and_complete(standin):
-    truth, gaia = standin["truth"], standin["gaia"]
-    np.testing.assert_array_equal(truth["source_id"], gaia["source_id"])
-    assert truth["accreted"].dtype == bool
-    assert 0.001 < truth["accreted"].mean() < 0.03
-    distance = np.sqrt(truth["px_true"] ** 2 + truth["py_true"] ** 2 + truth["pz_true"] ** 2)
-    pull = (gaia["parallax"] - 1.0 / distance) / gaia["parallax_error"]
-    assert pull.abs().median() < 0.9
-
-
-def test_more_spectra_than_stars_are_refused(tmp_path):
-    greedy = MilkyWay(source="standin", gaia_stars=100, spectroscopic_stars=90)
-    with pytest.raises(InputError, match="spectroscopic_stars = 90"):
-        make_standin(tmp_path, greedy, MOCKS, seed=1, progress=False)
-
-
 SCRIPT = """
 import sys
 from pathlib import Path
-from exsitu.mocks.make import make_mocks, make_standin
+from exsitu.mocks.make import make_mocks
+from exsitu.mocks.standin import make_standin
 from exsitu.settings import Galaxy, MilkyWay, Mocks
 mocks = Mocks(source="builtin", stars_per_viewpoint=3000, particle_mass_msun=1e6, accreted_particle_mass_msun=2e6,
               error_profile="ananke")
@@ -188,5 +215,5 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_processor_offers(tmp_pa
     ]
     assert [process.wait(timeout=300) for process in running] == [0, 0]
     plain_digest, reduced_digest = (sha256_tree(tmp_path / name) for name in runs)
-    assert len(list((tmp_path / "plain").rglob("*.*"))) == 6
+    assert len(list((tmp_path / "plain").rglob("*.*"))) == 7
     assert plain_digest == reduced_digest

@@ -133,7 +133,7 @@ def test_a_table_that_fails_its_gate_is_never_published_and_leaves_a_report(
 def test_ananke_without_a_root_says_which_key_is_missing(settings: Settings, tmp_path: Path):
     ananke = settings.model_copy(update={"mocks": settings.mocks.model_copy(update={"source": "ananke"})})
     with pytest.raises(InputError, match=r"mocks\.root"):
-        stage._make_mocks(ananke, ananke.mocks, settings.data.pretraining, tmp_path)
+        stage._make_mocks(ananke, ananke.mocks, settings.data.pretraining, None, tmp_path)
 
 
 def test_ananke_slices_are_imported_with_the_cut_and_their_labels(settings: Settings, tmp_path: Path):
@@ -155,7 +155,7 @@ def test_ananke_slices_are_imported_with_the_cut_and_their_labels(settings: Sett
     mocks = settings.mocks.model_copy(
         update={"source": "ananke", "root": root, "labels": {"m12f": tmp_path / "ids.npy"}}
     )
-    stage._make_mocks(settings.model_copy(update={"mocks": mocks}), mocks, galaxy, tmp_path / "data")
+    stage._make_mocks(settings.model_copy(update={"mocks": mocks}), mocks, galaxy, None, tmp_path / "data")
     stars = read_parquet(tmp_path / "data" / "mocks" / "m12f" / "lsr0.parquet")
     assert len(stars) == 100  # half of two slices; the third is not stacked
     assert stars["source_id"].max() < 2000

@@ -5,8 +5,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from exsitu.columns import column
 from exsitu.errors import InputError
+from exsitu.mocks.galaxies import GALAXIES
+from exsitu.mocks.galaxy import make_particles
+from exsitu.mocks.make import Plan, make_surveys
+from exsitu.mocks.uncertainties import PROFILES
 from exsitu.surveys.ananke import read_ananke, read_particle_ids, write_ananke
+from exsitu.tables import iter_parquet, read_parquet
 
 FLOATS = [
     "l",
@@ -88,6 +94,11 @@ def test_slices_that_share_ids_are_refused(tmp_path):
         list(read_ananke(files))
 
 
+def test_ids_need_not_be_watched(tmp_path):
+    files = [write_slice(tmp_path / f"{name}.hdf5", 7) for name in "ab"]
+    assert sum(map(len, read_ananke(files, unique_ids=False))) == 100
+
+
 @pytest.mark.parametrize("missing", ["parentid", "vx_true", "parallax_error"])
 def test_a_slice_without_truth_or_errors_is_refused(missing, tmp_path):
     with pytest.raises(InputError, match=missing):
@@ -111,6 +122,54 @@ def test_what_is_written_reads_back_the_same(tmp_path):
     with h5py.File(tmp_path / "copy.hdf5") as file:
         kinds = {name: file[name].dtype.str for name in ("parentid", "logg", "parallax", "px_true")}
     assert kinds == {"parentid": "<i8", "logg": "<f4", "parallax": "<f8", "px_true": "<f8"}
+
+
+@pytest.fixture(scope="module")
+def survey(tmp_path_factory):
+    """A survey as the generator writes it."""
+    model = GALAXIES["m12i"]
+    particles = make_particles(model, particle_mass_msun=2.0e6, accreted_particle_mass_msun=2.0e6, seed=3)
+    plan = Plan(3_000, PROFILES["ananke"], 3, 0.1)
+    return make_surveys(tmp_path_factory.mktemp("m12i"), model, particles, [0], plan, {}, progress=False)[0]
+
+
+def test_a_made_survey_in_anankes_layout_reads_back_the_same(survey, tmp_path):
+    made = read_parquet(survey)
+    known = [name for name in made if column(name).name_in("ananke") is not None]
+    assert set(made) - set(known) == {"parallax_pmra_corr", "parallax_pmdec_corr", "pmra_pmdec_corr"}
+    path = tmp_path / "lsr-0-rslice-0.m12i-res7100-md-sliced-gcat-dr2.hdf5"
+    write_ananke(path, (frame[known] for frame in iter_parquet(survey, chunk_rows=700)))
+    with h5py.File(path) as file:
+        assert set(file) == {column(name).name_in("ananke") for name in known}
+        assert {file[name].ndim for name in file} == {1}
+    back = pd.concat(read_ananke([path], chunk_rows=1_100), ignore_index=True)
+    assert set(back) == set(known)
+    pd.testing.assert_frame_equal(back[known], made[known], check_exact=True)
+
+
+def test_chunks_are_written_as_they_come(tmp_path):
+    sizes = []
+
+    def frames():
+        for n in (3, 70_000, 5):
+            sizes.append(n)
+            yield pd.DataFrame({"source_id": np.arange(n) + sum(sizes), "ra": np.linspace(0.0, 1.0, n)})
+
+    write_ananke(tmp_path / "chunks", frames())
+    write_ananke(tmp_path / "whole", pd.concat(list(frames()), ignore_index=True))
+    with h5py.File(tmp_path / "chunks") as chunks, h5py.File(tmp_path / "whole") as whole:
+        assert chunks["ra"].shape == (70_008,)
+        np.testing.assert_array_equal(chunks["ra"][:], whole["ra"][:])
+        assert np.count_nonzero(chunks["source_id"][:]) == 70_008
+
+
+def test_chunks_of_different_columns_are_refused_and_leave_nothing(tmp_path):
+    frames = [pd.DataFrame({"source_id": [1], "ra": [0.5]}), pd.DataFrame({"source_id": [2]})]
+    with pytest.raises(InputError, match=r"a chunk has columns \['source_id'\]"):
+        write_ananke(tmp_path / "t.hdf5", iter(frames))
+    with pytest.raises(InputError, match="0 rows"):
+        write_ananke(tmp_path / "t.hdf5", iter([]))
+    assert not list(tmp_path.iterdir())
 
 
 def test_writing_the_same_rows_gives_the_same_bytes(tmp_path):

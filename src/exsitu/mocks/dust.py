@@ -4,17 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exsitu import elementary as el
+from exsitu.mocks.galaxies import Dust
 
 Floats = NDArray[np.float64]
-
-DENSITY = 0.75
-"""A0 per kpc in the plane at R = 8.2 kpc, mag/kpc."""
-
-HEIGHT = 0.11
-"""Exponential scale height, kpc."""
-
-SCALE = 4.0
-"""Exponential scale length, kpc."""
 
 # Gaia Collaboration, Babusiaux et al. 2018, A&A 616, A10, Table 1: k = A / A0 as a polynomial in the intrinsic colour
 # BP - RP and A0, terms 1, C, C^2, C^3, A0, A0^2, C A0.
@@ -25,9 +17,10 @@ _COEFFICIENTS = {
 }
 _COLOUR_RANGE = (-0.1, 2.5)
 _MAX_A0 = 10.0
+_R_REFERENCE = 8.2
 
 
-def extinction(distance: Floats, height: Floats, radius_midway: Floats) -> Floats:
+def extinction(distance: Floats, height: Floats, radius_midway: Floats, dust: Dust) -> Floats:
     """
     Extinction A0 (at 550 nm) of stars.
 
@@ -39,6 +32,8 @@ def extinction(distance: Floats, height: Floats, radius_midway: Floats) -> Float
         Height of the star above the plane, kpc.
     radius_midway : ndarray, shape (n_stars,)
         Cylindrical radius halfway along the line of sight, kpc.
+    dust : Dust
+        The galaxy's.
 
     Returns
     -------
@@ -50,8 +45,8 @@ def extinction(distance: Floats, height: Floats, radius_midway: Floats) -> Float
     The integral of exp(-|z| / h) along the line of sight in closed form, times the radial density halfway.
     """
     z = np.maximum(np.abs(height), 1e-6)
-    path = distance * HEIGHT / z * (1.0 - el.exp(-z / HEIGHT))
-    return DENSITY * path * el.exp(-(radius_midway - 8.2) / SCALE)
+    path = distance * dust.height / z * (1.0 - el.exp(-z / dust.height))
+    return dust.density * path * el.exp(-(radius_midway - _R_REFERENCE) / dust.scale)
 
 
 def band_extinction(band: str, bp_rp: Floats, a0: Floats) -> Floats:

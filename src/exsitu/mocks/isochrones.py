@@ -172,7 +172,7 @@ class Isochrones:
 
 def _dither(value: Floats, grid: Floats, rng: np.random.Generator) -> Integers:
     """Index of one of the two grid points around a value, the nearer the likelier; the ends hold what is beyond."""
-    place = (value - grid[0]) / (grid[1] - grid[0])
+    place = (value - grid[0]) / (grid[-1] - grid[0]) * (len(grid) - 1)
     index: Integers = np.clip(np.floor(place + rng.random(len(value))), 0, len(grid) - 1).astype(np.int64)
     return index
 

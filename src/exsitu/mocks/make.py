@@ -1,31 +1,26 @@
-"""Files of the built-in mocks: surveys of the simulated galaxies, and the stand-in for the Milky Way.
+"""Files of the built-in mocks: surveys of a galaxy from its viewpoints.
 
-A survey is a sample: of each of its strata (stars within the parallax cut, stars beyond it, stars in spectroscopic
-fields) one fraction of the galaxy's stars is drawn. The fractions stand in the files' metadata.
+A survey is a sample: of the stars within the parallax cut one fraction is drawn, which stands in the file's metadata.
+Beside it stand the mean and standard deviation of what the network takes in, of all stars whatever their parallax.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from exsitu.columns import COLUMNS
 from exsitu.errors import InputError
 from exsitu.mocks.galaxies import GalaxyModel, galaxy_model
-from exsitu.mocks.particles import Particles, make_particles
-from exsitu.mocks.randomness import Purpose, stream
-from exsitu.mocks.spectra import FAINTEST_FIELD_G, in_fields, observe_spectra
-from exsitu.mocks.stars import CHUNK, Stratum, View, observe, prepare, sampling_fraction
-from exsitu.mocks.uncertainties import error_profile
-from exsitu.provenance import publish_file
-from exsitu.quality import fractional_parallax_error
-from exsitu.settings import Galaxy, MilkyWay, Mocks
+from exsitu.mocks.kept import kept_particles
+from exsitu.mocks.particles import Particles
+from exsitu.mocks.sampling import Sample, observe, sampling_fraction, stars_shown
+from exsitu.mocks.stars import Stratum, View, any_parallax, prepare, within
+from exsitu.mocks.uncertainties import ErrorProfile, error_profile
+from exsitu.settings import Galaxy, Mocks
+from exsitu.surveys.mock_files import Moments, describe_view, uncut_path, write_particle_ids, write_uncut
 from exsitu.tables import write_parquet
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 MOCK_COLUMNS = (
     "source_id", "random_index", "parentid", "ra", "dec", "l", "b", "ra_error", "dec_error",
@@ -37,19 +32,131 @@ MOCK_COLUMNS = (
 )  # fmt: skip
 """Columns of a mock survey, named as in the ananke mocks, with the correlations of the errors."""
 
+UNCUT_STARS = 300_000
+"""Stars without a parallax cut whose means and standard deviations are kept, or all there are."""
 
-GAIA_COLUMNS = tuple(
-    c.name for c in COLUMNS.values() if "gaia_dr2" in c.releases and c.name != "original_ext_source_id"
-)
-"""Columns of the stand-in's Gaia table: the archive's, and no truth."""
+_WITHIN_CUT, _UNCUT = 0, 5
+"""Numbers of the strata; 1 to 4 are the stand-in's."""
 
-TRUTH_COLUMNS = (
-    "source_id", "accreted", "parentid", "feh", "age", "px_true", "py_true", "pz_true", "vx_true", "vy_true", "vz_true",
-)  # fmt: skip
-"""Columns of what is known of the stand-in's stars, for the audit alone."""
 
-OBSERVED_FRACTION = 0.8
-"""Share of the stars in the spectroscopic fields that have a spectrum."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    What surveys are to be made of a galaxy.
+
+    Parameters
+    ----------
+    stars : int
+        Expected number of stars of one survey.
+    profile : ErrorProfile
+        How well is measured.
+    seed : int
+        The same seed gives the same bytes.
+    max_fractional_parallax_error : float
+        Only stars with 0 < parallax_error / parallax below this are written.
+    """
+
+    stars: int
+    profile: ErrorProfile
+    seed: int
+    max_fractional_parallax_error: float
+
+
+def make_mocks(
+    folder: Path,
+    galaxy: Galaxy,
+    mocks: Mocks,
+    *,
+    seed: int,
+    max_fractional_parallax_error: float,
+    progress: bool,
+    kept: Path | None = None,
+) -> list[Path]:
+    """
+    Make a built-in galaxy and write surveys of it.
+
+    Parameters
+    ----------
+    folder : Path
+        Where; files go into a folder named after the galaxy.
+    galaxy : Galaxy
+        Name and viewpoints.
+    mocks : Mocks
+        Stars a survey (expected number), particle masses, error profile.
+    seed : int
+        The same seed gives the same bytes.
+    max_fractional_parallax_error : float
+        Only stars with 0 < parallax_error / parallax below this are written, and G < 21.
+    progress : bool
+        Whether to show bars.
+    kept : Path, optional
+        Folder in which particles are kept between runs.
+
+    Returns
+    -------
+    list of Path
+        As of `make_surveys`.
+
+    Raises
+    ------
+    InputError
+        If the galaxy, a viewpoint or the error profile is unknown, or more stars are asked for than there are.
+    """
+    model, profile = galaxy_model(galaxy.galaxy), error_profile(str(mocks.error_profile))
+    _views(model, galaxy.viewpoints, profile)
+    plan = Plan(mocks.stars_per_viewpoint, profile, seed, max_fractional_parallax_error)
+    particles = particles_of(model, mocks, seed=seed, kept=kept, progress=progress)
+    about = described_masses(mocks)
+    return make_surveys(folder / model.name, model, particles, galaxy.viewpoints, plan, about, progress=progress)
+
+
+def make_surveys(
+    folder: Path,
+    model: GalaxyModel,
+    particles: Particles,
+    viewpoints: Sequence[int],
+    plan: Plan,
+    about: Mapping[str, str],
+    *,
+    progress: bool,
+) -> list[Path]:
+    """
+    Write surveys of a galaxy.
+
+    Parameters
+    ----------
+    folder : Path
+        Where.
+    model : GalaxyModel
+        The galaxy.
+    particles : Particles
+        Its star particles.
+    viewpoints : sequence of int
+        Numbers of the viewpoints.
+    plan : Plan
+        How many stars, how well measured.
+    about : mapping of str to str
+        What the files say of themselves, beyond what the generator knows.
+    progress : bool
+        Whether to show bars.
+
+    Returns
+    -------
+    list of Path
+        ``lsr<N>.parquet`` (rows in random order) and ``lsr<N>.uncut.json`` a viewpoint, and
+        ``accreted_particle_ids.npy``: int64 ids that ``parentid`` refers to.
+
+    Raises
+    ------
+    InputError
+        If a viewpoint is unknown, or more stars are asked for than there are.
+    """
+    written = []
+    for view in _views(model, viewpoints, plan.profile):
+        path = folder / f"lsr{view.viewpoint}.parquet"
+        _write_survey(path, particles, view, plan, about, progress=progress)
+        written += [path, _write_uncut(uncut_path(path), particles, view, plan.seed, progress=progress)]
+    return [*written, write_particle_ids(folder, particles.accreted_ids)]
 
 
 def first_source_id(model: GalaxyModel, viewpoint: int) -> int:
@@ -66,15 +173,42 @@ def first_source_id(model: GalaxyModel, viewpoint: int) -> int:
     Returns
     -------
     int
-        Galaxy and viewpoint stand in the high bits, so ids never collide between surveys, and exceed 2^53 as Gaia's do.
+        Galaxy and viewpoint stand in the high bits, so ids never collide between surveys of galaxies with codes below
+        2^17, and exceed 2^53 as Gaia's do.
     """
-    return (8 * model.code + viewpoint) << 55
+    return (1 << 61) + ((8 * model.code + viewpoint) << 40)
 
 
-def _particles(model: GalaxyModel, mocks: Mocks, *, seed: int, progress: bool) -> Particles:
+def particles_of(model: GalaxyModel, mocks: Mocks, *, seed: int, kept: Path | None, progress: bool) -> Particles:
+    """
+    Make a galaxy's star particles as the settings say, or take the kept ones.
+
+    Parameters
+    ----------
+    model : GalaxyModel
+        The galaxy.
+    mocks : Mocks
+        Particle masses.
+    seed : int
+        The stage's.
+    kept : Path or None
+        Folder in which particles are kept between runs.
+    progress : bool
+        Whether to show a bar.
+
+    Returns
+    -------
+    Particles
+
+    Raises
+    ------
+    InputError
+        If the mocks are not built in.
+    """
     if mocks.particle_mass_msun is None or mocks.accreted_particle_mass_msun is None:
         raise InputError(f"mocks.source is {mocks.source!r}; only 'builtin' mocks have particles to make")
-    return make_particles(
+    return kept_particles(
+        kept,
         model,
         particle_mass_msun=mocks.particle_mass_msun,
         accreted_particle_mass_msun=mocks.accreted_particle_mass_msun,
@@ -83,243 +217,143 @@ def _particles(model: GalaxyModel, mocks: Mocks, *, seed: int, progress: bool) -
     )
 
 
-def within(low: float, high: float) -> "_Window":
+def described_masses(mocks: Mocks) -> dict[str, str]:
     """
-    Parallaxes measured to a fractional error in a range.
+    Particle masses, for the metadata of a file.
 
     Parameters
     ----------
-    low, high : float
-        low <= parallax_error / parallax < high, with a positive parallax.
+    mocks : Mocks
+        The settings.
 
     Returns
     -------
-    callable
-        ``(parallax, parallax_error) -> bool array``.
+    dict of str to str
     """
-    return _Window(low, high)
-
-
-class _Window:
-    def __init__(self, low: float, high: float) -> None:
-        self.low, self.high = low, high
-
-    def __call__(self, parallax: Floats, error: Floats) -> Mask:
-        fraction = fractional_parallax_error(parallax, error)
-        return (fraction >= self.low) & (fraction < self.high)
-
-
-def _numbered(frames: Iterator[pd.DataFrame], first_id: int) -> Iterator[pd.DataFrame]:
-    """Give the rows ids and their place in the random order."""
-    done = 0
-    for frame in frames:
-        index = np.arange(done, done + len(frame), dtype=np.int64)
-        done += len(frame)
-        yield frame.assign(source_id=first_id + index, random_index=index)
-
-
-def _survey(
-    particles: Particles, view: View, stratum: Stratum, stars: int, seed: int, *, progress: bool
-) -> tuple[float, Iterator[pd.DataFrame]]:
-    """Sampling fraction of a stratum and its stars, chunk by chunk, with a bar."""
-    prepared = prepare(particles, view, stratum, seed)
-    fraction = sampling_fraction(prepared, view, stratum, stars, seed)
-
-    def frames() -> Iterator[pd.DataFrame]:
-        from tqdm import tqdm
-
-        label = view.model.frames[view.viewpoint]
-        with tqdm(total=stars, desc=label, unit="star", unit_scale=True, disable=not progress, leave=False) as bar:
-            for frame in observe(prepared, view, stratum, fraction, seed):
-                bar.update(len(frame))
-                yield frame
-
-    return fraction, frames()
-
-
-def _describe(view: View, mocks: Mocks, seed: int) -> dict[str, str]:
     return {
-        "generator": "exsitu built-in mock galaxies",
-        "galaxy": view.model.name,
-        "galaxy_source": view.model.source,
-        "viewpoint": str(view.viewpoint),
-        "solar_frame": view.model.frames[view.viewpoint],
-        "error_profile": view.profile.name,
-        "seed": str(seed),
         "particle_mass_msun": repr(mocks.particle_mass_msun),
         "accreted_particle_mass_msun": repr(mocks.accreted_particle_mass_msun),
     }
 
 
-def make_mocks(
-    folder: Path, galaxy: Galaxy, mocks: Mocks, *, seed: int, max_fractional_parallax_error: float, progress: bool
-) -> list[Path]:
+def described(view: View, seed: int) -> dict[str, str]:
     """
-    Make a galaxy and write surveys of it.
+    What the generator knows of a survey, for the metadata of its file.
 
     Parameters
     ----------
-    folder : Path
-        Where; files go into a folder named after the galaxy.
-    galaxy : Galaxy
-        Name and viewpoints.
-    mocks : Mocks
-        Stars a survey (expected number), particle masses, error profile.
+    view : View
+        From where, and how well measured.
     seed : int
-        The same seed gives the same bytes.
-    max_fractional_parallax_error : float
-        Only stars with 0 < parallax_error / parallax below this are written, and G < 21.
-    progress : bool
-        Whether to show bars.
+        The stage's.
 
     Returns
     -------
-    list of Path
-        ``<galaxy>/lsr<N>.parquet`` (rows in random order) and ``<galaxy>/accreted_particle_ids.npy``: int64 ids that
-        ``parentid`` refers to.
+    dict of str to str
+    """
+    return describe_view(view.model.name, view.viewpoint, view.solar) | {
+        "generator": "exsitu built-in mock galaxies",
+        "galaxy_source": view.model.source,
+        "error_profile": view.profile.name,
+        "seed": str(seed),
+    }
+
+
+def sample_of(particles: Particles, view: View, stratum: Stratum, stars: int, seed: int) -> Sample:
+    """
+    Make a stratum ready to be drawn.
+
+    Parameters
+    ----------
+    particles : Particles
+        Of the whole galaxy.
+    view : View
+        From where.
+    stratum : Stratum
+        Which stars.
+    stars : int
+        Expected number.
+    seed : int
+        The stage's.
+
+    Returns
+    -------
+    Sample
 
     Raises
     ------
     InputError
-        If the galaxy, a viewpoint or the error profile is unknown, or more stars are asked for than there are.
+        If there are fewer stars.
     """
-    model, profile = galaxy_model(galaxy.galaxy), error_profile(str(mocks.error_profile))
-    views = [View(model, viewpoint, profile) for viewpoint in galaxy.viewpoints]
-    if unknown := [view.viewpoint for view in views if not 0 <= view.viewpoint < len(model.frames)]:
-        raise InputError(f"{model.name} has no viewpoints {unknown}; it has {len(model.frames)}, numbered from 0")
-    particles = _particles(model, mocks, seed=seed, progress=progress)
-    stratum = Stratum(0, within(0.0, max_fractional_parallax_error), max_fractional_parallax_error)
-    written = []
-    for view in views:
-        fraction, frames = _survey(particles, view, stratum, mocks.stars_per_viewpoint, seed, progress=progress)
-        about = _describe(view, mocks, seed) | {
-            "max_fractional_parallax_error": repr(max_fractional_parallax_error),
-            "sampling_fraction": repr(fraction),
-        }
-        path = folder / model.name / f"lsr{view.viewpoint}.parquet"
-        numbered = _numbered(frames, first_source_id(model, view.viewpoint))
-        write_parquet(path, (frame[list(MOCK_COLUMNS)] for frame in numbered), metadata=about)
-        written.append(path)
-    return [*written, _write_ids(folder / model.name / "accreted_particle_ids.npy", particles)]
+    prepared = prepare(particles, view, stratum, seed)
+    return Sample(stratum, prepared, sampling_fraction(prepared, view, stratum, stars, seed))
 
 
-def _write_ids(path: Path, particles: Particles) -> Path:
-    with publish_file(path) as staged, staged.open("wb") as stream:
-        np.save(stream, particles.accreted_ids, allow_pickle=False)
-    return path
-
-
-def make_standin(folder: Path, milky_way: MilkyWay, mocks: Mocks, *, seed: int, progress: bool) -> list[Path]:
+def drawn(
+    samples: Sequence[Sample], view: View, seed: int, *, stars: float, label: str, progress: bool
+) -> Iterator[pd.DataFrame]:
     """
-    Make the stand-in for the Milky Way: a Gaia-like survey, a RAVE-like one, their cross-match, and the truth.
-
-    The Gaia-like table holds stars of the whole sky within the 10 % parallax cut, a fifth as many with errors of
-    10-20 %, and a twentieth of worse ones, negative parallaxes among them. Spectroscopic fields (southern sky, away
-    from the plane, 9 < I < 12) are sampled at a higher fraction than the rest, whatever their parallax, so that a small
-    stand-in has enough spectra; each stratum's fraction stands in the metadata.
+    Draw stars and number them, with a bar.
 
     Parameters
     ----------
-    folder : Path
-        Where.
-    milky_way : MilkyWay
-        ``gaia_stars`` within the parallax cut and ``spectroscopic_stars``, expected numbers.
-    mocks : Mocks
-        Particle masses.
+    samples : sequence of Sample
+        The strata.
+    view : View
+        From where.
     seed : int
-        The same seed gives the same bytes.
+        The stage's.
+    stars : float
+        Expected number, for the bar.
+    label : str
+        What the bar says.
     progress : bool
-        Whether to show bars.
+        Whether to show it.
 
-    Returns
-    -------
-    list of Path
-        ``gaia.parquet`` (the archive's columns of Gaia DR2), ``rave.parquet`` (canonical columns, positions at epoch
-        2000), ``best_neighbour.parquet``, ``truth.parquet``.
-
-    Raises
+    Yields
     ------
-    InputError
-        If more spectra than Gaia stars, or more stars than there are, are asked for.
+    DataFrame
+        A chunk of all strata in random order, with ``source_id`` and ``random_index``.
     """
-    if milky_way.gaia_stars is None or milky_way.spectroscopic_stars is None:
-        raise InputError(f"milky_way.source is {milky_way.source!r}; only the 'standin' is made")
-    strata = _strata(milky_way.gaia_stars, milky_way.spectroscopic_stars)
-    view = View(galaxy_model("milky_way"), 0, error_profile("dr2"))
-    particles = _particles(view.model, mocks, seed=seed, progress=progress)
-    about = _describe(view, mocks, seed) | {"release": "gaia_dr2"}
-    frames: list[pd.DataFrame] = []
-    for name, (stratum, stars) in strata.items():
-        fraction, chunks = _survey(particles, view, stratum, stars, seed, progress=progress)
-        about[f"sampling_fraction_{name}"] = repr(fraction)
-        frames.extend(chunk.assign(in_fields=stratum.by_row is in_fields) for chunk in chunks)
-    stars_table = _shuffled(frames, view, seed)
-    stars_table["accreted"] = particles.accreted[stars_table["parentid"].to_numpy()]
-    return _write_standin(folder, stars_table, about, view, seed)
+    from tqdm import tqdm
+
+    done, first_id = 0, first_source_id(view.model, view.viewpoint)
+    with tqdm(total=round(stars), desc=label, unit="star", unit_scale=True, disable=not progress, leave=False) as bar:
+        for frame in observe(samples, view, seed):
+            index = np.arange(done, done + len(frame), dtype=np.int64)
+            done += len(frame)
+            bar.update(len(frame))
+            yield frame.assign(source_id=first_id + index, random_index=index)
 
 
-def _strata(gaia_stars: int, spectroscopic_stars: int) -> dict[str, tuple[Stratum, int]]:
-    """The stand-in's strata and the expected number of stars in each."""
-    in_all_fields = round(spectroscopic_stars / OBSERVED_FRACTION)
-    if in_all_fields >= gaia_stars:
-        raise InputError(
-            f"milky_way.spectroscopic_stars = {spectroscopic_stars} need {in_all_fields} stars in the fields, but "
-            f"gaia_stars is {gaia_stars}; ask for more Gaia stars or fewer spectra"
-        )
-    precise, fair = within(0.0, 0.1), within(0.1, 0.2)
-    return {
-        "within_cut": (Stratum(1, precise, 0.1, by_row=_outside_fields), gaia_stars - in_all_fields),
-        "beyond_cut": (Stratum(2, fair, 0.2, by_row=_outside_fields), max(gaia_stars // 5, 1)),
-        "far_beyond_cut": (Stratum(3, _worse_than(0.2), by_row=_outside_fields), max(gaia_stars // 20, 1)),
-        "fields": (Stratum(4, _any_parallax, faintest=FAINTEST_FIELD_G, by_row=in_fields), in_all_fields),
+def _views(model: GalaxyModel, viewpoints: Sequence[int], profile: ErrorProfile) -> list[View]:
+    if unknown := [viewpoint for viewpoint in viewpoints if not 0 <= viewpoint < len(model.suns)]:
+        raise InputError(f"{model.name} has no viewpoints {unknown}; it has {len(model.suns)}, numbered from 0")
+    return [View(model, viewpoint, profile) for viewpoint in viewpoints]
+
+
+def _write_survey(
+    path: Path, particles: Particles, view: View, plan: Plan, about: Mapping[str, str], *, progress: bool
+) -> None:
+    limit = plan.max_fractional_parallax_error
+    sample = sample_of(particles, view, Stratum(_WITHIN_CUT, within(0.0, limit), limit), plan.stars, plan.seed)
+    frames = drawn([sample], view, plan.seed, stars=plan.stars, label=view.survey, progress=progress)
+    metadata = {
+        **described(view, plan.seed),
+        **about,
+        "max_fractional_parallax_error": repr(limit),
+        "sampling_fraction": repr(sample.fraction),
     }
+    write_parquet(path, (frame[list(MOCK_COLUMNS)] for frame in frames), metadata=metadata)
 
 
-def _worse_than(limit: float) -> "_Complement":
-    return _Complement(within(0.0, limit))
-
-
-class _Complement:
-    def __init__(self, window: _Window) -> None:
-        self.window = window
-
-    def __call__(self, parallax: Floats, error: Floats) -> Mask:
-        return ~self.window(parallax, error)
-
-
-def _any_parallax(parallax: Floats, _error: Floats) -> Mask:
-    return np.isfinite(parallax)
-
-
-def _outside_fields(frame: pd.DataFrame) -> Mask:
-    return ~in_fields(frame)
-
-
-def _shuffled(frames: list[pd.DataFrame], view: View, seed: int) -> pd.DataFrame:
-    """All strata in one random order, numbered."""
-    table = pd.concat(frames, ignore_index=True)
-    order = stream(seed, view.model, Purpose.SHUFFLE, view.viewpoint).permutation(len(table))
-    return next(
-        _numbered(iter([table.iloc[order].reset_index(drop=True)]), first_source_id(view.model, view.viewpoint))
-    )
-
-
-def _write_standin(folder: Path, stars: pd.DataFrame, about: dict[str, str], view: View, seed: int) -> list[Path]:
-    rng = stream(seed, view.model, Purpose.SPECTRA, view.viewpoint)
-    observed = stars[stars["in_fields"].to_numpy() & (rng.random(len(stars)) < OBSERVED_FRACTION)]
-    spectra, neighbours = observe_spectra(observed, rng)
-    # The archive counts longitudes from 0 to 360.
-    longitude = stars["l"].to_numpy()
-    gaia = stars.assign(l=np.where(longitude < 0.0, longitude + 360.0, longitude))
-    tables = {
-        "gaia": (gaia[list(GAIA_COLUMNS)], about),
-        "rave": (spectra, about | {"release": "rave_dr5", "epoch": "2000.0"}),
-        "best_neighbour": (neighbours, about),
-        "truth": (stars[list(TRUTH_COLUMNS)], about),
-    }
-    paths = []
-    for name, (table, metadata) in tables.items():
-        chunks = (table.iloc[first : first + CHUNK] for first in range(0, len(table), CHUNK))
-        write_parquet(folder / f"{name}.parquet", chunks, metadata=metadata)
-        paths.append(folder / f"{name}.parquet")
-    return paths
+def _write_uncut(path: Path, particles: Particles, view: View, seed: int, *, progress: bool) -> Path:
+    """Draw stars whatever their parallax and keep what the paper's scaler was measured on."""
+    stratum, moments = Stratum(_UNCUT, any_parallax), Moments()
+    prepared = prepare(particles, view, stratum, seed)
+    shown = stars_shown(prepared, view, stratum, seed)
+    sample = Sample(stratum, prepared, min(1.0, UNCUT_STARS / shown))
+    label = f"{view.survey}, uncut"
+    for frame in drawn([sample], view, seed, stars=min(shown, UNCUT_STARS), label=label, progress=progress):
+        moments.add(frame)
+    return write_uncut(path, view.survey, round(shown), moments)

@@ -13,6 +13,8 @@ class Purpose(IntEnum):
     IN_SITU = 1
     DWARFS = 2
     SATELLITE = 3
+    INFLOW = 4
+    HISTORIES = 5
     PREPARE = 10
     PILOT = 11
     COUNTS = 12

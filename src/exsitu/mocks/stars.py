@@ -5,7 +5,7 @@ selection follows from its isochrone and distance; that many, times the sampling
 space, reddened, and measured with errors.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,11 +27,11 @@ from exsitu.phase_space import (
     Observables,
     PhaseSpace,
     SolarFrame,
-    frame,
     icrs_to_galactic,
     observables,
     unit_vector,
 )
+from exsitu.quality import fractional_parallax_error
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -41,11 +41,6 @@ EDGE_KPC = 4.5
 """Stars are made out to this distance, the edge of the ananke slices that the paper reads."""
 
 BRIGHTEST_G, FAINTEST_G = 3.0, 21.0
-CHUNK = 250_000
-"""Stars drawn at a time; part of what fixes the random numbers."""
-
-# Trial stars that measure which share belongs to a stratum: so many at a time, until enough belong or were tried.
-_PILOT, _PILOT_PASSED, _PILOT_DRAWN = 40_000, 8_000, 1_200_000
 _NOISE_MARGIN = 1.4
 """A star may pass a parallax cut by luck with errors larger than the limit by this factor."""
 
@@ -70,12 +65,21 @@ class View:
     profile: un.ErrorProfile
 
     @property
+    def survey(self) -> str:
+        """Name of the survey made from here, ``<galaxy>/lsr<N>``."""
+        return f"{self.model.name}/lsr{self.viewpoint}"
+
+    @property
     def solar(self) -> SolarFrame:
         """Solar frame of the viewpoint."""
-        if not 0 <= self.viewpoint < len(self.model.frames):
-            known = len(self.model.frames)
+        if not 0 <= self.viewpoint < len(self.model.suns):
+            known = len(self.model.suns)
             raise InputError(f"{self.model.name} has no viewpoint {self.viewpoint}; it has {known}, numbered from 0")
-        return frame(self.model.frames[self.viewpoint])
+        return self.model.suns[self.viewpoint]
+
+    def stream(self, seed: int, purpose: Purpose, *strata: "Stratum") -> np.random.Generator:
+        """Random numbers for strata of this survey."""
+        return stream(seed, self.model, purpose, self.viewpoint, *(stratum.number for stratum in strata))
 
     def turn(self, vectors: Floats) -> Floats:
         """Vectors, shape (n, 3), with the galaxy turned about its axis so that this Sun is at (-R0, 0)."""
@@ -111,33 +115,81 @@ class Stratum:
     by_row: Callable[[pd.DataFrame], Mask] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+def within(low: float, high: float) -> "_Window":
     """
-    Particles that can show stars in a stratum, turned to the viewpoint.
+    Parallaxes measured to a fractional error in a range.
 
     Parameters
     ----------
+    low, high : float
+        low <= parallax_error / parallax < high, with a positive parallax.
+
+    Returns
+    -------
+    callable
+        ``(parallax, parallax_error) -> bool array``.
+    """
+    return _Window(low, high)
+
+
+class _Window:
+    def __init__(self, low: float, high: float) -> None:
+        self.low, self.high = low, high
+
+    def __call__(self, parallax: Floats, error: Floats) -> Mask:
+        fraction = fractional_parallax_error(parallax, error)
+        return (fraction >= self.low) & (fraction < self.high)
+
+
+def any_parallax(parallax: Floats, parallax_error: Floats) -> Mask:
+    """
+    All parallaxes, whatever their error.
+
+    Parameters
+    ----------
+    parallax, parallax_error : ndarray, shape (n_stars,)
+        mas.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_stars,)
+    """
+    return np.isfinite(parallax) & np.isfinite(parallax_error)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """
+    Particles that can show stars in a stratum.
+
+    Parameters
+    ----------
+    particles : Particles
+        Of the whole galaxy.
     ids, cells : ndarray of int, shape (n,)
-        Particle ids, and their isochrone cells.
-    position, velocity : ndarray, shape (n, 3)
-        Galactocentric, the Sun at (-R0, 0, z0); kpc, km/s.
-    mass, age, feh, length, speed : ndarray, shape (n,)
-        Of the particles.
+        Particles that can, and their isochrone cells.
     count : ndarray, shape (n,)
         Stars per Msun bright enough.
+    expected : ndarray, shape (n,)
+        Number of such stars in this particle and all before it.
     """
 
+    particles: Particles
     ids: Integers
     cells: Integers
-    position: Floats
-    velocity: Floats
-    mass: Floats
-    age: Floats
-    feh: Floats
-    length: Floats
-    speed: Floats
     count: Floats
+    expected: Floats
+
+    @property
+    def total(self) -> float:
+        """Expected number of stars bright enough, in all particles."""
+        return float(self.expected[-1]) if self.expected.size else 0.0
+
+    def choose(self, size: int, rng: np.random.Generator) -> Integers:
+        """Rows of random stars, in order: the parent of each is as likely as it has stars bright enough."""
+        # In order they are found, and their parents read, several times faster.
+        place = np.sort(rng.random(size)) * self.total
+        return np.searchsorted(self.expected, place, side="right").astype(np.int64)
 
 
 def prepare(particles: Particles, view: View, stratum: Stratum, seed: int) -> Prepared:
@@ -172,74 +224,18 @@ def prepare(particles: Particles, view: View, stratum: Stratum, seed: int) -> Pr
     # The least extinction a star of the smoothed particle can have, and the reddest star's share of it.
     height = np.abs(position[:, 2]) + 2.5 * length
     midway = _midway_radius(position, view.solar) + length
-    absolute = faintest - 5.0 * el.log10(100.0 * nearest) - 0.6 * extinction(nearest, height, midway)
-    cells = isochrones.cells(particles.age[ids], particles.feh[ids], _stream(seed, view, Purpose.PREPARE, stratum))
+    absolute = faintest - 5.0 * el.log10(100.0 * nearest) - 0.6 * extinction(nearest, height, midway, view.model.dust)
+    cells = isochrones.cells(particles.age[ids], particles.feh[ids], view.stream(seed, Purpose.PREPARE, stratum))
     count = isochrones.count(cells, absolute)
     keep = np.flatnonzero(count > 0.0)
-    ids = ids[keep]
-    return Prepared(
-        ids=ids,
-        cells=cells[keep],
-        position=position[keep],
-        velocity=view.turn(particles.velocity[ids]),
-        mass=particles.mass[ids],
-        age=particles.age[ids],
-        feh=particles.feh[ids],
-        length=particles.length[ids],
-        speed=particles.speed[ids],
-        count=count[keep],
-    )
-
-
-def _stream(seed: int, view: View, purpose: Purpose, stratum: Stratum) -> np.random.Generator:
-    return stream(seed, view.model, purpose, view.viewpoint, stratum.number)
+    ids, count = ids[keep], count[keep]
+    return Prepared(particles, ids, cells[keep], count, np.cumsum(particles.mass[ids] * count))
 
 
 def _midway_radius(position: Floats, solar: SolarFrame) -> Floats:
     x, y = 0.5 * (position[:, 0] + solar.position[0]), 0.5 * (position[:, 1] + solar.position[1])
     radius: Floats = np.sqrt(x * x + y * y)
     return radius
-
-
-def sampling_fraction(prepared: Prepared, view: View, stratum: Stratum, stars: int, seed: int) -> float:
-    """
-    Fraction of a galaxy's stars to draw so that about a given number belongs to the stratum.
-
-    Parameters
-    ----------
-    prepared : Prepared
-        From `prepare`.
-    view, stratum : View, Stratum
-        As in `prepare`.
-    stars : int
-        Expected number of stars.
-    seed : int
-        The stage's.
-
-    Returns
-    -------
-    float
-        At most 1.
-
-    Raises
-    ------
-    InputError
-        If no star belongs to the stratum, or the galaxy has fewer stars than asked for.
-    """
-    rng = _stream(seed, view, Purpose.PILOT, stratum)
-    expected = np.cumsum(prepared.mass * prepared.count)
-    passed = drawn = 0
-    while passed < _PILOT_PASSED and drawn < _PILOT_DRAWN:
-        chosen = np.searchsorted(expected, rng.random(_PILOT) * expected[-1]).astype(np.int64)
-        passed += len(measure(prepared, chosen, view, stratum, rng))
-        drawn += _PILOT
-    available = expected[-1] * passed / drawn
-    if not 0 < stars <= available:
-        raise InputError(
-            f"{view.model.name}, viewpoint {view.viewpoint}: {stars} stars asked for, the galaxy shows about "
-            f"{available:.0f}; ask for fewer"
-        )
-    return float(stars / available)
 
 
 def measure(
@@ -264,24 +260,27 @@ def measure(
     DataFrame
         The stars that belong to the stratum: registry names and dtypes; all that a survey has but ids of stars.
     """
+    particles, parents = prepared.particles, prepared.ids[chosen]
     stars = load_isochrones().draw(prepared.cells[chosen], prepared.count[chosen], rng)
-    position = prepared.position[chosen] + prepared.length[chosen, None] * rng.standard_normal((len(chosen), 3))
+    offset = particles.length[parents, None] * rng.standard_normal((len(chosen), 3))
+    position = view.turn(particles.position[parents]) + offset
     distance = _length(position - view.solar.position)
-    a0 = extinction(distance, position[:, 2], _midway_radius(position, view.solar))
+    a0 = extinction(distance, position[:, 2], _midway_radius(position, view.solar), view.model.dust)
     g = stars.g_abs + 5.0 * el.log10(100.0 * distance) + band_extinction("g", stars.bp_rp, a0)
     sigma, luck = un.parallax_error(g, view.profile), rng.standard_normal(len(chosen))
     possible = (distance < EDGE_KPC) & (g > BRIGHTEST_G) & (g < stratum.faintest)
     kept = np.flatnonzero(possible & stratum.by_parallax(1.0 / distance + sigma * luck, sigma))
-    rows = chosen[kept]
-    velocity = prepared.velocity[rows] + prepared.speed[rows, None] * rng.standard_normal((len(rows), 3))
+    parents = parents[kept]
+    motion = particles.speed[parents, None] * rng.standard_normal((len(parents), 3))
+    velocity = view.turn(particles.velocity[parents]) + motion
     true = observables(PhaseSpace(*position[kept].T, *velocity.T), view.solar)
     columns: dict[str, NDArray[Any]] = {
-        "parentid": prepared.ids[rows],
-        "feh": prepared.feh[rows],
-        "age": 9.0 + el.log10(prepared.age[rows]),
+        "parentid": parents,
+        "feh": particles.feh[parents],
+        "age": 9.0 + el.log10(particles.age[parents]),
         "logg": stars.logg[kept],
         "logteff": stars.log_teff[kept],
-        **_astrometry(true, sigma[kept], luck[kept], rng),
+        **_astrometry(true, sigma[kept], luck[kept], view.profile, rng),
         **_photometry(stars.rows(kept), g[kept], 5.0 * el.log10(100.0 * distance[kept]), a0[kept], rng),
         **_truth(true, velocity, view.solar),
     }
@@ -296,10 +295,12 @@ def _length(vectors: Floats) -> Floats:
     return length
 
 
-def _astrometry(true: Observables, sigma: Floats, luck: Floats, rng: np.random.Generator) -> dict[str, Floats]:
+def _astrometry(
+    true: Observables, sigma: Floats, luck: Floats, profile: un.ErrorProfile, rng: np.random.Generator
+) -> dict[str, Floats]:
     """Measured positions, parallaxes and proper motions; `luck` is the parallax's error in units of `sigma`."""
     loading = un.loadings(true.ra, true.dec, rng)
-    errors, noise = un.astrometric_errors(sigma), un.correlated_noise(loading, luck, rng)
+    errors, noise = un.astrometric_errors(sigma, profile), un.correlated_noise(loading, luck, rng)
     off = {name: errors[name] * noise[i] for i, name in enumerate(un.ASTROMETRY)}
     mas = 1.0 / 3.6e6
     dec = np.clip(true.dec + off["dec"] * mas, -90.0, 90.0)
@@ -326,7 +327,7 @@ def _radial_velocity(
     columns: dict[str, NDArray[Any]], true: Floats, profile: un.ErrorProfile, rng: np.random.Generator
 ) -> dict[str, Floats]:
     g, rp = columns["phot_g_mean_mag"], columns["phot_rp_mean_mag"]
-    error = un.radial_velocity_error(un.g_rvs(rp, g - rp), el.exp10(columns["logteff"]), profile)
+    error = un.radial_velocity_error(un.g_rvs(rp, g - rp), el.exp10(columns["logteff"]), columns["logg"], profile)
     return {"radial_velocity": true + error * rng.standard_normal(len(true)), "radial_velocity_error": error}
 
 
@@ -342,32 +343,3 @@ def _truth(true: Observables, velocity: Floats, solar: SolarFrame) -> dict[str, 
 def _rotate(matrix: Floats, vector: tuple[Floats, ...]) -> tuple[Floats, ...]:
     """Matrix times vectors, without BLAS, whose kernels differ between processors."""
     return tuple(row[0] * vector[0] + row[1] * vector[1] + row[2] * vector[2] for row in matrix)
-
-
-def observe(prepared: Prepared, view: View, stratum: Stratum, fraction: float, seed: int) -> Iterator[pd.DataFrame]:
-    """
-    Draw the stars of a stratum, in random order.
-
-    Parameters
-    ----------
-    prepared : Prepared
-        From `prepare`.
-    view, stratum : View, Stratum
-        As in `prepare`.
-    fraction : float
-        From `sampling_fraction`.
-    seed : int
-        The stage's.
-
-    Yields
-    ------
-    DataFrame
-        A chunk, as `measure` gives it.
-    """
-    rng = _stream(seed, view, Purpose.COUNTS, stratum)
-    counts = rng.poisson(prepared.mass * prepared.count * fraction)
-    chosen = np.repeat(np.arange(len(counts)), counts)
-    chosen = chosen[rng.permutation(len(chosen))]
-    rng = _stream(seed, view, Purpose.STARS, stratum)
-    for first in range(0, len(chosen), CHUNK):
-        yield measure(prepared, chosen[first : first + CHUNK], view, stratum, rng)

@@ -21,6 +21,34 @@ CORRELATIONS = tuple(f"{a}_{b}_corr" for i, a in enumerate(ASTROMETRY) for b in 
 
 
 @dataclass(frozen=True, slots=True)
+class VelocityModel:
+    """
+    Radial velocities of one kind of star: floor + factor exp(slope (G_RVS - zero)), km/s.
+
+    Parameters
+    ----------
+    teff : tuple of 2 floats
+        Effective temperatures, the first included, K.
+    logg : tuple of 2 floats
+        log10 of the surface gravity in cm/s2, the first included.
+    faintest : float
+        Stars fainter than this in G_RVS have no radial velocity.
+    floor, factor : float
+        km/s.
+    slope, zero : float
+        1/mag, mag.
+    """
+
+    teff: tuple[float, float]
+    logg: tuple[float, float]
+    faintest: float
+    floor: float
+    factor: float
+    slope: float
+    zero: float
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorProfile:
     """
     Precision of a data release.
@@ -33,29 +61,57 @@ class ErrorProfile:
         Multiplies the photon noise of the parallax.
     floor : float
         Calibration floor of the parallax error, mas.
-    rv_limit : float
-        Faintest G_RVS with a radial velocity.
+    ratios : tuple of 5 floats
+        Errors over that of the parallax, in the order of ``ASTROMETRY``.
+    velocities : tuple of VelocityModel
+        Kinds of stars with radial velocities; no star is of two.
     """
 
     name: str
     factor: float
     floor: float
-    rv_limit: float
+    ratios: tuple[float, float, float, float, float]
+    velocities: tuple[VelocityModel, ...]
 
+
+MAX_VELOCITY_ERROR = 20.0
+"""Larger errors of radial velocities are not published in DR2 (Katz et al. 2019), nor known to PyGaia, km/s."""
+
+_RATIOS = (0.80, 0.72, 1.0, 1.55, 1.33)
+# DR2 has radial velocities of stars with these effective temperatures (Katz et al. 2019, A&A 622, A205).
+_DR2_STARS = (3550.0, 6900.0), (-np.inf, np.inf)
+
+# DR3's by spectral type and gravity. The coefficients are PyGaia's (3.2.2, release "dr3"; A. G. A. Brown), which are
+# those of ESA's page cosmos.esa.int/web/gaia/science-performance. Velocities end at G_RVS = 14, or 12 above 6750 K, and
+# begin at 3100 K (Katz et al. 2023, A&A 674, A5).
+_DR3_VELOCITIES = (
+    VelocityModel((3100.0, 4000.0), (4.0, 5.0), 14.0, 0.32, 5.0, 0.95, 13.5),
+    VelocityModel((4000.0, 5000.0), (4.0, 5.0), 14.0, 0.13, 5.0, 0.90, 14.0),
+    VelocityModel((5000.0, 6000.0), (3.5, 5.0), 14.0, 0.13, 7.0, 0.90, 14.0),
+    VelocityModel((6000.0, 6750.0), (3.5, 5.0), 14.0, 0.13, 9.0, 0.85, 14.0),
+    VelocityModel((6750.0, 7000.0), (3.5, 5.0), 12.0, 0.13, 9.0, 0.85, 14.0),
+    VelocityModel((7000.0, 8000.0), (3.5, 5.0), 12.0, 0.45, 5.0, 0.80, 12.0),
+    VelocityModel((8000.0, 10000.0), (3.5, 5.0), 12.0, 0.80, 11.0, 0.80, 12.0),
+    VelocityModel((10000.0, 14500.0), (3.5, 5.0), 12.0, 1.00, 3.0, 1.00, 10.0),
+    VelocityModel((3100.0, 4750.0), (-0.5, 1.0), 14.0, 0.16, 6.0, 1.00, 14.0),
+    VelocityModel((3500.0, 5250.0), (1.0, 2.0), 14.0, 0.13, 5.5, 1.00, 14.0),
+    VelocityModel((4000.0, 5500.0), (2.0, 3.0), 14.0, 0.12, 6.0, 1.00, 14.0),
+    VelocityModel((4500.0, 5500.0), (3.0, 3.5), 14.0, 0.12, 7.0, 1.00, 14.0),
+    VelocityModel((4500.0, 5000.0), (3.5, 4.0), 14.0, 0.12, 7.0, 1.00, 14.0),
+)
 
 PROFILES: Mapping[str, ErrorProfile] = MappingProxyType(
     {
-        "ananke": ErrorProfile("ananke", 0.8, 0.01, 13.3),
-        # DR2's radial velocities end near G_RVS = 12 (Katz et al. 2019, A&A 622, A205).
-        "dr2": ErrorProfile("dr2", 1.24, 0.02, 12.0),
+        # Stars with velocities end near G = 15 in the paper (Sec. 5.2) and are 19 % of all: G_RVS < 14 does both.
+        "ananke": ErrorProfile("ananke", 0.8, 0.01, _RATIOS, (VelocityModel(*_DR2_STARS, 14.0, 0.3, 0.9, 0.9, 12.5),)),
+        # DR2's radial velocities end near G_RVS = 12.
+        "dr2": ErrorProfile("dr2", 1.24, 0.02, _RATIOS, (VelocityModel(*_DR2_STARS, 12.0, 0.3, 0.9, 0.9, 12.5),)),
+        # Astrometry: PyGaia and ESA's page as above, sky averages.
+        "dr3": ErrorProfile("dr3", 1.0, 0.0, (0.80, 0.70, 1.0, 1.03, 0.89), _DR3_VELOCITIES),
     }
 )
-"""Error profiles: of the ananke mocks, and of Gaia DR2."""
+"""Error profiles: of the ananke mocks, of Gaia DR2 and of Gaia DR3."""
 
-RV_TEFF = (3550.0, 6900.0)
-"""Effective temperatures (K) with a radial velocity (Katz et al. 2019)."""
-
-_RATIOS = {"ra": 0.80, "dec": 0.72, "parallax": 1.0, "pmra": 1.55, "pmdec": 1.33}
 _MAX_LOADING = 0.75
 
 
@@ -132,7 +188,7 @@ def faintest_g(error: Floats, profile: ErrorProfile, limit: float) -> Floats:
     return np.where(g < 13.0, -99.0, np.minimum(g, limit))
 
 
-def astrometric_errors(sigma_parallax: Floats) -> dict[str, Floats]:
+def astrometric_errors(sigma_parallax: Floats, profile: ErrorProfile) -> dict[str, Floats]:
     """
     Standard errors of the five astrometric parameters.
 
@@ -140,13 +196,15 @@ def astrometric_errors(sigma_parallax: Floats) -> dict[str, Floats]:
     ----------
     sigma_parallax : ndarray, shape (n_stars,)
         mas.
+    profile : ErrorProfile
+        The release.
 
     Returns
     -------
     dict of ndarray, shape (n_stars,)
         ra (times cos dec), dec, parallax in mas; pmra, pmdec in mas/yr.
     """
-    return {name: ratio * sigma_parallax for name, ratio in _RATIOS.items()}
+    return {name: ratio * sigma_parallax for name, ratio in zip(ASTROMETRY, profile.ratios, strict=True)}
 
 
 def loadings(ra: Floats, dec: Floats, rng: np.random.Generator) -> Floats:
@@ -256,7 +314,7 @@ def g_rvs(rp: Floats, g_rp: Floats) -> Floats:
     return rp + 0.042319 + c * (-0.65124 + c * (1.0215 + c * (-1.3947 + c * 0.53768)))
 
 
-def radial_velocity_error(rvs: Floats, teff: Floats, profile: ErrorProfile) -> Floats:
+def radial_velocity_error(rvs: Floats, teff: Floats, logg: Floats, profile: ErrorProfile) -> Floats:
     """
     Standard error of the radial velocity.
 
@@ -266,13 +324,20 @@ def radial_velocity_error(rvs: Floats, teff: Floats, profile: ErrorProfile) -> F
         G_RVS, mag.
     teff : ndarray, shape (n_stars,)
         K.
+    logg : ndarray, shape (n_stars,)
+        log10 of the surface gravity in cm/s2.
     profile : ErrorProfile
         The release.
 
     Returns
     -------
     ndarray, shape (n_stars,)
-        km/s; NaN for stars that have no radial velocity.
+        km/s; NaN for stars that have no radial velocity: too faint, too hot or cold, of no kind whose errors are known,
+        or measured worse than ``MAX_VELOCITY_ERROR``.
     """
-    has = (rvs < profile.rv_limit) & (teff > RV_TEFF[0]) & (teff < RV_TEFF[1])
-    return np.where(has, 0.3 + 0.9 * el.exp(0.9 * (np.minimum(rvs, 14.0) - 12.5)), np.nan)
+    error = np.full(len(rvs), np.nan)
+    for kind in profile.velocities:
+        has = (rvs < kind.faintest) & (teff >= kind.teff[0]) & (teff < kind.teff[1])
+        rows = np.flatnonzero(has & (logg >= kind.logg[0]) & (logg < kind.logg[1]))
+        error[rows] = kind.floor + kind.factor * el.exp(kind.slope * (rvs[rows] - kind.zero))
+    return np.where(error < MAX_VELOCITY_ERROR, error, np.nan)

@@ -7,7 +7,6 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from exsitu import gates
@@ -33,7 +32,9 @@ _MAKERS = (
 )
 
 
-def make_data(settings: Settings, *, output: Path, reports: Path, suites: Path, progress: bool = True) -> bool:
+def make_data(
+    settings: Settings, *, output: Path, reports: Path, suites: Path, kept: Path | None = None, progress: bool = True
+) -> bool:
     """
     Make the folder of data, or leave it alone where it is present and current.
 
@@ -42,12 +43,15 @@ def make_data(settings: Settings, *, output: Path, reports: Path, suites: Path, 
     settings : Settings
         Which galaxies, how many stars, from where.
     output : Path
-        Folder to make: ``mocks/<galaxy>/lsr<N>.parquet`` and ``accreted_particle_ids.npy`` a galaxy,
+        Folder to make: ``mocks/<galaxy>/lsr<N>.parquet`` and ``lsr<N>.uncut.json`` a viewpoint,
+        ``mocks/<galaxy>/accreted_particle_ids.npy``,
         ``milkyway/{gaia,rave,best_neighbour,truth}.parquet``, ``hipparcos/hipparcos2.parquet``, ``data.json``.
     reports : Path
         Folder for the reports of the gates.
     suites : Path
         Folder of the expectation suites.
+    kept : Path, optional
+        Folder in which the particles of built-in galaxies are kept between runs.
     progress : bool
         Whether to show progress.
 
@@ -68,7 +72,7 @@ def make_data(settings: Settings, *, output: Path, reports: Path, suites: Path, 
         log.info("%s is present and current (identity %s…): left alone", output, identity[:12])
         return False
     with publish_folder(output, replace=True) as staged:
-        _run_all(_makers(settings, staged), progress=progress)
+        _run_all(_makers(settings, kept, staged), progress=progress)
         _check_all(staged, reports, suites, progress=progress)
         write_json(staged / _MANIFEST, {"identity": identity, "sha256": _digests(staged)})
     return True
@@ -161,17 +165,19 @@ def _is_current(folder: Path, identity: str) -> bool:
     return manifest.is_file() and read_json(manifest)["identity"] == identity
 
 
-def _makers(settings: Settings, folder: Path) -> list[tuple[str, Callable[..., Any], tuple[Any, ...]]]:
+def _makers(
+    settings: Settings, kept: Path | None, folder: Path
+) -> list[tuple[str, Callable[..., Any], tuple[Any, ...]]]:
     """What has to be made, each independent of the others."""
     wanted = (
         (settings.data.target, settings.mocks.of_target),  # first, because it takes longest
         (settings.data.pretraining, settings.mocks),
     )
     makers: list[tuple[str, Callable[..., Any], tuple[Any, ...]]] = [
-        (f"mock surveys {', '.join(galaxy.surveys)}", _make_mocks, (settings, mocks, galaxy, folder))
+        (f"mock surveys {', '.join(galaxy.surveys)}", _make_mocks, (settings, mocks, galaxy, kept, folder))
         for galaxy, mocks in wanted
     ]
-    makers.append(("the Milky Way", _make_milky_way, (settings, folder)))
+    makers.append(("the Milky Way", _make_milky_way, (settings, kept, folder)))
     makers.append(("Hipparcos-2", _fetch_hipparcos, (settings, folder)))
     return makers
 
@@ -193,7 +199,7 @@ def _run_all(makers: list[tuple[str, Callable[..., Any], tuple[Any, ...]]], *, p
             raise
 
 
-def _make_mocks(settings: Settings, mocks: Mocks, galaxy: Galaxy, folder: Path) -> None:
+def _make_mocks(settings: Settings, mocks: Mocks, galaxy: Galaxy, kept: Path | None, folder: Path) -> None:
     if mocks.source == "ananke":
         _import_ananke(settings, galaxy, folder / "mocks")
         return
@@ -206,11 +212,12 @@ def _make_mocks(settings: Settings, mocks: Mocks, galaxy: Galaxy, folder: Path) 
         seed=settings.data.galaxy_seed,
         max_fractional_parallax_error=settings.quality.max_fractional_parallax_error,
         progress=False,
+        kept=kept,
     )
 
 
 def _import_ananke(settings: Settings, galaxy: Galaxy, folder: Path) -> None:
-    from exsitu.surveys.ananke import read_ananke, read_particle_ids
+    from exsitu.surveys.mock_import import import_mock
 
     root, labels = settings.mocks.root, settings.mocks.labels or {}
     if root is None or galaxy.galaxy not in labels:
@@ -220,10 +227,15 @@ def _import_ananke(settings: Settings, galaxy: Galaxy, folder: Path) -> None:
         files = sorted(root.rglob(f"lsr-{viewpoint}-rslice-[01].{galaxy.galaxy}-*.hdf5"))
         if not files:
             raise InputError(f"no lsr-{viewpoint}-rslice-0 or -1 of {galaxy.galaxy} below {root}")
-        frames = read_ananke(files, chunk_rows=settings.chunk_rows)
-        write_parquet(folder / f"{survey}.parquet", _cut(frames, settings), metadata={"survey": survey})
-    ids = read_particle_ids(labels[galaxy.galaxy])
-    np.save(folder / galaxy.galaxy / "accreted_particle_ids.npy", ids, allow_pickle=False)
+        counts = import_mock(
+            folder / galaxy.galaxy,
+            files,
+            labels[galaxy.galaxy],
+            survey=survey,
+            max_fractional_parallax_error=settings.quality.max_fractional_parallax_error,
+            chunk_rows=settings.chunk_rows,
+        )
+        log.info("%s: %s", survey, counts)
 
 
 def _cut(frames: Iterator[pd.DataFrame], settings: Settings) -> Iterator[pd.DataFrame]:
@@ -231,14 +243,15 @@ def _cut(frames: Iterator[pd.DataFrame], settings: Settings) -> Iterator[pd.Data
         yield frame[passes_quality_cut(frame, settings.quality.max_fractional_parallax_error)]
 
 
-def _make_milky_way(settings: Settings, folder: Path) -> None:
+def _make_milky_way(settings: Settings, kept: Path | None, folder: Path) -> None:
     target = folder / "milkyway"
     if settings.milky_way.source == "files":
         _import_milky_way(settings, target)
         return
-    from exsitu.mocks.make import make_standin
+    from exsitu.mocks.standin import make_standin
 
-    make_standin(target, settings.milky_way, settings.mocks, seed=settings.data.galaxy_seed, progress=False)
+    seed = settings.data.galaxy_seed
+    make_standin(target, settings.milky_way, settings.mocks, seed=seed, progress=False, kept=kept)
 
 
 def _import_milky_way(settings: Settings, folder: Path) -> None:

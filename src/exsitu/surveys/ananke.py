@@ -1,7 +1,8 @@
 """ananke mock surveys (Sanderson et al. 2020): flat HDF5 files, and lists of the accreted star particles in them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,9 +18,11 @@ _REQUIRED = ("parentid", "parallax_error", *(f"{kind}{axis}_true" for kind in "p
 _SINGLE = frozenset({"logg", "logteff"})
 """Columns of the registry that ananke holds in 32-bit floats; all its other floats have 64."""
 _PARTICLES = "id_stars"
+_CHUNK = 1 << 16
+"""Rows that lie together in a written file."""
 
 
-def read_ananke(files: Sequence[Path], *, chunk_rows: int = 200_000) -> Iterator[pd.DataFrame]:
+def read_ananke(files: Sequence[Path], *, chunk_rows: int = 200_000, unique_ids: bool = True) -> Iterator[pd.DataFrame]:
     """
     Read the radial slices of one mock survey as one table.
 
@@ -29,6 +32,8 @@ def read_ananke(files: Sequence[Path], *, chunk_rows: int = 200_000) -> Iterator
         Slices of one viewpoint; the paper stacks slices 0 and 1.
     chunk_rows : int
         Most rows of one frame.
+    unique_ids : bool
+        Refuse a ``source_id`` that comes twice; 8 bytes a row are held for it.
 
     Yields
     ------
@@ -50,7 +55,8 @@ def read_ananke(files: Sequence[Path], *, chunk_rows: int = 200_000) -> Iterator
             numbers = np.arange(rows, rows + len(frame), dtype=np.int64)
             whole = frame if "source_id" in frame else pd.concat([pd.Series(numbers, name="source_id"), frame], axis=1)
             rows += len(frame)
-            ids.add(whole["source_id"].to_numpy())
+            if unique_ids:
+                ids.add(whole["source_id"].to_numpy())
             yield whole
     ids.refuse_repeats()
 
@@ -99,7 +105,7 @@ def _load_column(path: Path) -> NDArray[np.int64]:
     return np.concatenate([frame[_PARTICLES].to_numpy() for frame in read_frames(path, columns=[_PARTICLES])])
 
 
-def write_ananke(path: Path, frame: pd.DataFrame) -> None:
+def write_ananke(path: Path, frames: pd.DataFrame | Iterable[pd.DataFrame]) -> None:
     """
     Write a table as ananke does: one flat dataset a column at the root of an HDF5 file.
 
@@ -107,23 +113,38 @@ def write_ananke(path: Path, frame: pd.DataFrame) -> None:
     ----------
     path : Path
         Target file; it appears whole or not at all.
-    frame : DataFrame
-        Columns of the registry that ananke has.
+    frames : DataFrame or iterable of DataFrame
+        Columns of the registry that ananke has; chunks have the same ones and are written as they come.
 
     Raises
     ------
     InputError
-        If ananke has no such column, or there are no rows.
+        If ananke has no such column, chunks differ in their columns, or there are no rows.
     """
     import h5py
 
-    if frame.empty:
-        raise InputError(f"nothing to write to {path}: 0 rows; at least one row is needed")
-    natives = {name: column(name).name_in("ananke") for name in map(str, frame)}
-    unknown = [name for name, native in natives.items() if native is None]
-    if unknown:
-        raise InputError(f"ananke files have no column {unknown[0]!r}; drop it before writing {path}")
+    rows, names = 0, list[str]()
     with publish_file(Path(path)) as staged, h5py.File(staged, "w") as file:
-        for name, native in natives.items():
-            kind = "i8" if column(name).dtype == "int64" else "f4" if name in _SINGLE else "f8"
-            file.create_dataset(native, data=frame[name].to_numpy(kind))
+        for frame in [frames] if isinstance(frames, pd.DataFrame) else frames:
+            names = names or _create(file, frame, path)
+            if (held := sorted(map(str, frame))) != sorted(names):
+                raise InputError(f"{path}: a chunk has columns {held}, the first had {sorted(names)}")
+            for name in names:
+                dataset = file[column(name).name_in("ananke")]
+                dataset.resize((rows + len(frame),))
+                dataset[rows:] = frame[name].to_numpy(dataset.dtype)
+            rows += len(frame)
+        if not rows:
+            raise InputError(f"nothing to write to {path}: 0 rows; at least one row is needed")
+
+
+def _create(file: Any, frame: pd.DataFrame, path: Path) -> list[str]:
+    """Empty datasets, each of ananke's type, for the columns of a frame; their names in the registry."""
+    names = [str(name) for name in frame]
+    for name in names:
+        native = column(name).name_in("ananke")
+        if native is None:
+            raise InputError(f"ananke files have no column {name!r}; drop it before writing {path}")
+        kind = "i8" if column(name).dtype == "int64" else "f4" if name in _SINGLE else "f8"
+        file.create_dataset(native, shape=(0,), maxshape=(None,), chunks=(_CHUNK,), dtype=kind)
+    return names

@@ -1,0 +1,1 @@
+"""Mock galaxies held against the paper: numbers, pictures, a page."""
