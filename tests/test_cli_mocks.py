@@ -111,7 +111,7 @@ def test_make_of_a_population_counts_galaxies(cli, asked):
     ((galaxy, _, options),) = asked
     assert galaxy is None
     assert (options["count"], options["seed"], options["viewpoints"]) == (4, 2, (0, 1, 2))
-    assert (options["stars"], options["error_profile"], options["masses"]) == (300_000, "ananke", {})
+    assert (options["error_profile"], options["own"]) == ("ananke", {})
     assert options["output"].as_posix() == "build/mocks/population"
 
 

@@ -31,7 +31,9 @@ def mocks() -> None:
     "--viewpoint", "viewpoints", type=click.IntRange(0), multiple=True, help="Repeat for more.  [default: all]"
 )
 @click.option(
-    "--stars", type=click.IntRange(1), help="Stars of one survey, within the parallax cut.  [default: params]"
+    "--stars",
+    type=click.IntRange(1),
+    help="Stars of one survey, within the parallax cut.  [default: params; a population's own]",
 )
 @click.option(
     "--seed", type=click.IntRange(0), help="Another seed, another galaxy of the same kind.  [default: params]"
@@ -94,9 +96,8 @@ def make(
             count=count,
             viewpoints=seen_from,
             seed=seed,
-            stars=stars or settings.mocks.stars_per_viewpoint,
             error_profile=error_profile or settings.mocks.error_profile or "ananke",
-            masses=masses,
+            own=masses if stars is None else {"stars_per_viewpoint": stars, **masses},
             output=target,
             progress=progress,
             **files,

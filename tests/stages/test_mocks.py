@@ -183,10 +183,10 @@ def test_a_population_is_gated_galaxy_by_galaxy(settings, gates, tmp_path, monke
         assert "accreted_particle_mass_msun" not in asked
         return [shutil.copytree(made, output / f"pop{n}") for n in range(count)]
 
-    monkeypatch.setattr("exsitu.mocks.population.make_population", small)
-    told = {"count": 2, "viewpoints": (0,), "seed": 5, "stars": 6000, "error_profile": "dr3", "progress": False}
-    masses = {"particle_mass_msun": 9e4}
-    folders = stage.make_population(settings, **told, masses=masses, output=tmp_path / "population", **gates)
+    monkeypatch.setattr("exsitu.mocks.population.make.make_population", small)
+    told = {"count": 2, "viewpoints": (0,), "seed": 5, "error_profile": "dr3", "progress": False}
+    own = {"particle_mass_msun": 9e4}
+    folders = stage.make_population(settings, **told, own=own, output=tmp_path / "population", **gates)
     assert [folder.name for folder in folders] == ["pop0", "pop1"]
     assert (gates["reports"] / "mock_survey-pop1-lsr0.json").is_file()
 

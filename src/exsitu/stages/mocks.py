@@ -180,9 +180,8 @@ def make_population(
     count: int,
     viewpoints: tuple[int, ...],
     seed: int,
-    stars: int,
     error_profile: str,
-    masses: Mapping[str, Any],
+    own: Mapping[str, Any],
     output: Path,
     reports: Path,
     suites: Path,
@@ -201,12 +200,11 @@ def make_population(
         Numbers of the viewpoints.
     seed : int
         The same seed gives the same galaxies, however many.
-    stars : int
-        Stars of a survey, an expected number.
     error_profile : str
         How well is measured.
-    masses : mapping of str to float
-        ``particle_mass_msun`` and ``accreted_particle_mass_msun``, Msun; what is not given is the population's own.
+    own : mapping of str to number
+        ``stars_per_viewpoint``, ``particle_mass_msun`` and ``accreted_particle_mass_msun`` (Msun), where they are not
+        to be the population's own.
     output : Path
         Folder of the population; galaxies that are there and current are left alone.
     reports : Path
@@ -226,20 +224,19 @@ def make_population(
     GateError
         If a survey fails its suite.
     InputError
-        As of `exsitu.mocks.population.make_population`.
+        As of `exsitu.mocks.population.make.make_population`.
     """
-    from exsitu.mocks.population import make_population as make
+    from exsitu.mocks.population.make import make_population as make
 
     folders = make(
         output,
         count=count,
         seed=seed,
-        stars_per_viewpoint=stars,
         viewpoints=viewpoints,
         profile=error_profile,
         max_fractional_parallax_error=settings.quality.max_fractional_parallax_error,
         progress=progress,
-        **masses,
+        **own,
     )
     for folder in folders:
         _check_surveys(folder.name, sorted(folder.glob("*.parquet")), reports, suites)
@@ -341,7 +338,7 @@ def _in_common(folders: Sequence[Path], viewpoint: int) -> dict[str, Reading]:
 
 def _model(folder: Path, about: Mapping[str, str]) -> GalaxyModel | None:
     """What the galaxy was made from; None where it was imported."""
-    from exsitu.mocks.priors import read_galaxy
+    from exsitu.mocks.population.priors import read_galaxy
 
     if (folder / MODEL).is_file():
         try:

@@ -1,7 +1,7 @@
 """What the paper says of its mock surveys, each number once: value, place, and how near a mock has to come.
 
-A claim's name is the name of the number that `exsitu.mocks.check.measure` finds. The values are those of m12i, viewpoint
-0, with parallax_error / parallax < 0.1, unless the place says otherwise; of m12f the paper gives fewer.
+A claim's name is that of the number that `exsitu.mocks.check.measure` finds. The values are those of m12i, viewpoint 0,
+with parallax_error / parallax < 0.1, unless the place says otherwise; of m12f the paper gives fewer.
 """
 
 import itertools

@@ -1,0 +1,1 @@
+"""Many galaxies drawn from stated priors, to train on."""
