@@ -37,6 +37,13 @@ def in_situ(model: GalaxyModel, mass: float, rng: np.random.Generator) -> Iterat
     ------
     Particles
         A population: the age bins of the disc, the heated disc, the proto-galaxy.
+
+    Notes
+    -----
+    Exponential discs with sech^2 heights. Velocity dispersions grow with age, fall outwards over 9 kpc, and stand
+    1 : 0.62 : 0.71 (R, z, phi). The asymmetric drift is the Jeans equation's (Binney & Tremaine 2008, eq. 4.228) with a
+    skewed v_phi (Azzalini 1985). The heated disc is the slower and hotter the more metal-poor (the Splash of Belokurov
+    et al. 2020).
     """
     for index in range(len(_age_edges(model)) - 1):
         yield _disc_population(model, index, mass, rng)
@@ -103,13 +110,7 @@ def _cartesian(radius: Floats, along: Floats, z: Floats, v: tuple[Floats, Floats
 
 
 def _disc_population(model: GalaxyModel, index: int, mass: float, rng: np.random.Generator) -> Particles:
-    """
-    One age bin of the disc.
-
-    Velocity dispersions grow with age, fall outwards over 9 kpc, and stand 1 : 0.62 : 0.71 (R, z, phi); the asymmetric
-    drift is the Jeans equation's (Binney & Tremaine 2008, eq. 4.228) with a skewed v_phi; [Fe/H] falls with age, radius
-    and height; the spiral gathers and moves the young, the bar displaces the cool.
-    """
+    """One age bin: [Fe/H] falls with age, radius and height, the spiral gathers the young, the bar moves the cool."""
     disc, youngest, oldest = model.disc, *_age_edges(model)[index : index + 2]
     middle, thick = 0.5 * (youngest + oldest), bool(youngest >= disc.thick_age)
     scale = disc.scale_thick if thick else disc.scale_thin

@@ -22,7 +22,7 @@ from exsitu.evaluation.style import (
 )
 from exsitu.mocks.check.measure import SELECTIONS, Measured
 from exsitu.mocks.galaxies import Potential
-from exsitu.mocks.orbits import G
+from exsitu.mocks.orbits import potential_energy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -246,20 +246,9 @@ def specific_energy(potential: Potential, stars: pd.DataFrame) -> Floats:
     -------
     ndarray, shape (n_stars,)
         Per unit mass, (km/s)2; zero at rest at infinity.
-
-    Notes
-    -----
-    Phi = -G M_b / (r + c) - G M_d / sqrt(R^2 + (a + sqrt(z^2 + b^2))^2) - G M_h ln(1 + r / r_s) / r: Hernquist (1990,
-    eq. 5), Miyamoto & Nagai (1975), Navarro, Frenk & White (1996).
     """
-    p = potential
     x, y, z, *velocity = (stars[name].to_numpy(np.float64) for name in ("x", "y", "z", "v_r", "v_phi", "v_z"))
-    planar = x * x + y * y
-    r = np.sqrt(planar + z * z)
-    bulge = -G * p.bulge_mass / (r + p.bulge_scale)
-    disc = -G * p.disc_mass / np.sqrt(planar + (p.disc_a + np.sqrt(z * z + p.disc_b * p.disc_b)) ** 2)
-    halo = -G * p.halo_mass * np.log1p(r / p.halo_scale) / r
-    energy: Floats = 0.5 * sum(v * v for v in velocity) + bulge + disc + halo
+    energy: Floats = 0.5 * sum(v * v for v in velocity) + potential_energy(potential, np.hypot(x, y), z)
     return energy
 
 
