@@ -207,3 +207,13 @@ def test_a_profile_of_real_mocks_needs_to_be_told_how_to_make_them(repository):
 def test_numbers_are_in_the_order_of_the_claims(checked):
     assert [verdict.claim.name for verdict in checked[0]] == [claim.name for claim in claims_of("m12i")]
     assert all(np.isfinite(v.found.value) for v in checked[0] if v.found.value is not None)
+
+
+@pytest.mark.parametrize(("viewpoints", "snapshots", "message"), [((7,), 0, "no viewpoints"), ((0,), 2, "2 snapshots")])
+def test_what_cannot_be_made_is_refused_before_particles_are(settings, gates, tmp_path, viewpoints, snapshots, message):
+    mocks, kept = stage.wanted_mocks(settings, stars=10), tmp_path / "kept"
+    options = {"seed": 3, "snapshots": snapshots, "kept": kept, "output": tmp_path / "mocks", **gates}
+    with pytest.raises(InputError, match=message):
+        stage.make_galaxy(settings, Galaxy(galaxy="m12i", viewpoints=viewpoints), mocks, progress=False, **options)
+    assert not kept.exists()
+    assert not (tmp_path / "mocks").exists()

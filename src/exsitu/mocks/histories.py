@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exsitu import elementary as el
+from exsitu.errors import InputError
 from exsitu.labels.histories import Snapshot
 from exsitu.labels.snapshots import HistoryHeader, HistoryParticles, write_snapshots
 from exsitu.mocks.debris import Debris, make_debris
@@ -28,6 +29,9 @@ Mask = NDArray[np.bool_]
 
 PARTICLES = 30_000
 """Most particles kept of what was born in the disc, and as many of what came from outside."""
+
+FEWEST_SNAPSHOTS = 4
+"""Fewer make no label: three of four in a row are asked for."""
 
 _GYR = INTERVAL_MYR / 1000.0
 _ABOUT = {"generator": "exsitu built-in mock galaxies", "sigma_v": "one-dimensional, V200m / sqrt 2"}
@@ -107,6 +111,7 @@ def make_histories(
     InputError
         If there are too few snapshots to label anything.
     """
+    require_snapshots(snapshots)
     here, outside = _sampled(model, particles, seed)
     debris, mine = _begun(make_debris(model, accreted_particle_mass_msun, seed), particles.debris[outside])
     outside = outside[mine]
@@ -125,6 +130,26 @@ def make_histories(
         accreted_truth=particles.accreted[chosen],
     )
     write_snapshots(path, header, steady, _snapshots(model, born_outside, inner, times, progress=progress))
+
+
+def require_snapshots(snapshots: int) -> None:
+    """
+    Refuse a history that nothing could be labelled by.
+
+    Parameters
+    ----------
+    snapshots : int
+        How many.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than ``FEWEST_SNAPSHOTS``.
+    """
+    if snapshots < FEWEST_SNAPSHOTS:
+        raise InputError(
+            f"{snapshots} snapshots label nothing, at least {FEWEST_SNAPSHOTS} are needed; the default is 120"
+        )
 
 
 def _sampled(model: GalaxyModel, particles: Particles, seed: int) -> tuple[Integers, Integers]:
@@ -175,7 +200,7 @@ def _backwards(model: GalaxyModel, particles: Particles, times: Integers, *, pro
             states[now] = _in_order(in_kms(state) * np.repeat([1.0, -1.0], 3), order).astype(np.float32)
         stops = int(np.searchsorted(-age, -(now + 1) * _GYR))
         birth[order[stops:begun]] = state[:3, stops:begun].T
-        state[:, :stops] = advance(system, state[:, :stops])
+        advance(system, state[:, :stops])
     return _Inner(states, birth, particles.age)
 
 

@@ -103,7 +103,7 @@ def make_mocks(
         If the galaxy, a viewpoint or the error profile is unknown, or more stars are asked for than there are.
     """
     model, profile = galaxy_model(galaxy.galaxy), error_profile(str(mocks.error_profile))
-    _views(model, galaxy.viewpoints, profile)
+    views_of(model, galaxy.viewpoints, profile)
     plan = Plan(mocks.stars_per_viewpoint, profile, seed, max_fractional_parallax_error)
     particles = particles_of(model, mocks, seed=seed, kept=kept, progress=progress)
     about = described_masses(mocks)
@@ -152,7 +152,7 @@ def make_surveys(
         If a viewpoint is unknown, or more stars are asked for than there are.
     """
     written = []
-    for view in _views(model, viewpoints, plan.profile):
+    for view in views_of(model, viewpoints, plan.profile):
         path = folder / f"lsr{view.viewpoint}.parquet"
         _write_survey(path, particles, view, plan, about, progress=progress)
         written += [path, _write_uncut(uncut_path(path), particles, view, plan.seed, progress=progress)]
@@ -326,7 +326,28 @@ def drawn(
             yield frame.assign(source_id=first_id + index, random_index=index)
 
 
-def _views(model: GalaxyModel, viewpoints: Sequence[int], profile: ErrorProfile) -> list[View]:
+def views_of(model: GalaxyModel, viewpoints: Sequence[int], profile: ErrorProfile) -> list[View]:
+    """
+    A galaxy from some of its viewpoints.
+
+    Parameters
+    ----------
+    model : GalaxyModel
+        The galaxy.
+    viewpoints : sequence of int
+        Numbers of the viewpoints.
+    profile : ErrorProfile
+        How well is measured.
+
+    Returns
+    -------
+    list of View
+
+    Raises
+    ------
+    InputError
+        If the galaxy has no such viewpoint.
+    """
     if unknown := [viewpoint for viewpoint in viewpoints if not 0 <= viewpoint < len(model.suns)]:
         raise InputError(f"{model.name} has no viewpoints {unknown}; it has {len(model.suns)}, numbered from 0")
     return [View(model, viewpoint, profile) for viewpoint in viewpoints]

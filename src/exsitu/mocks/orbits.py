@@ -180,18 +180,25 @@ def hamiltonian(potential: Potential) -> Any:
     return gp.Hamiltonian(total)
 
 
-def _closest_approach(state: Floats) -> Floats:
-    """Smallest distance (kpc) from the centre within the next interval on a straight line; state as in `advance`."""
-    x, y, z, u, v, w = state
-    r2, speed2, inwards = x * x + y * y + z * z, u * u + v * v + w * w, -(x * u + y * v + z * w)
-    time = np.clip(inwards / speed2, 0.0, float(INTERVAL_MYR))
-    distance: Floats = np.sqrt(np.maximum(r2 - 2.0 * time * inwards + time * time * speed2, 0.0))
-    return distance
+@njit(cache=True)  # type: ignore[untyped-decorator] # numba has no type information
+def _paces(state: Floats, limits: Floats) -> NDArray[np.int8]:
+    """Number of the step that suits each star, by its closest approach within the next interval on a straight line."""
+    paces = np.empty(state.shape[1], np.int8)
+    for i in range(state.shape[1]):
+        x, y, z, u, v, w = state[0, i], state[1, i], state[2, i], state[3, i], state[4, i], state[5, i]
+        inwards, speed2 = -(x * u + y * v + z * w), u * u + v * v + w * w
+        time = min(max(inwards / speed2, 0.0), float(INTERVAL_MYR))
+        approach2 = x * x + y * y + z * z - 2.0 * time * inwards + time * time * speed2
+        pace = 0
+        while pace < len(limits) - 1 and approach2 < limits[pace] * limits[pace]:
+            pace += 1
+        paces[i] = pace
+    return paces
 
 
-def advance(system: Any, state: Floats) -> Floats:
+def advance(system: Any, state: Floats) -> None:
     """
-    Move stars through one interval, each with a step that suits how near the centre it comes.
+    Move stars in place through one interval, each with a step that suits how near the centre it comes.
 
     Parameters
     ----------
@@ -199,24 +206,18 @@ def advance(system: Any, state: Floats) -> Floats:
         From `hamiltonian`.
     state : ndarray, shape (6, n_stars)
         Position (kpc) and velocity (kpc/Myr).
-
-    Returns
-    -------
-    ndarray, shape (6, n_stars)
     """
     # gala's C loop by itself: its Python front converts units for a millisecond a call, 3000 times a galaxy.
     from gala.integrate.cyintegrators import leapfrog_integrate_hamiltonian
 
-    approach, moved, upper = _closest_approach(state), np.empty_like(state), np.inf
-    for lower, step in _STEPS:
-        chosen = np.flatnonzero((approach >= lower) & (approach < upper))
-        upper = lower
+    paces = _paces(state, np.array([limit for limit, _ in _STEPS]))
+    for pace, (_, step) in enumerate(_STEPS):
         times = np.arange(round(INTERVAL_MYR / step) + 1) * step
+        chosen = np.flatnonzero(paces == pace)
         for first in range(0, chosen.size, _BLOCK):
             some = chosen[first : first + _BLOCK]
             start = np.take(state, some, axis=1)
-            moved[:, some] = leapfrog_integrate_hamiltonian(system, start, times, save_all=0)[1]
-    return moved
+            state[:, some] = leapfrog_integrate_hamiltonian(system, start, times, save_all=0)[1]
 
 
 def march(potential: Potential, state: Floats, lookback: NDArray[np.int64]) -> Iterator[tuple[int, int, Floats]]:
@@ -253,7 +254,7 @@ def march(potential: Potential, state: Floats, lookback: NDArray[np.int64]) -> I
     for now, n in zip(range(latest, -1, -1), counts.tolist(), strict=True):
         yield now, n, moved
         if now:
-            moved[:, :n] = advance(system, moved[:, :n])
+            advance(system, moved[:, :n])
 
 
 def in_kms(moved: Floats) -> Floats:

@@ -133,14 +133,19 @@ def make_galaxy(
     GateError
         If a survey fails its suite; the galaxy's folder is then left as it was.
     InputError
-        If the galaxy, a viewpoint or the error profile is unknown, or more stars are asked for than there are.
+        If the galaxy, a viewpoint or the error profile is unknown, snapshots are too few, or more stars are asked for
+        than there are.
     """
-    from exsitu.mocks.histories import make_histories
-    from exsitu.mocks.make import Plan, described_masses, make_surveys, particles_of
+    from exsitu.mocks.histories import make_histories, require_snapshots
+    from exsitu.mocks.make import Plan, described_masses, make_surveys, particles_of, views_of
     from exsitu.mocks.uncertainties import error_profile
 
     model, cut = galaxy_model(galaxy.galaxy), settings.quality.max_fractional_parallax_error
     plan = Plan(mocks.stars_per_viewpoint, error_profile(str(mocks.error_profile)), seed, cut)
+    # Particles take minutes: what can be wrong already is found first.
+    views_of(model, galaxy.viewpoints, plan.profile)
+    if snapshots:
+        require_snapshots(snapshots)
     particles, about = particles_of(model, mocks, seed=seed, kept=kept, progress=progress), described_masses(mocks)
     with publish_folder(output / model.name, replace=True) as staged:
         files = make_surveys(staged, model, particles, galaxy.viewpoints, plan, about, progress=progress)
