@@ -9,6 +9,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "exsitu"
 
 FLOORS = {
     "columns": 1,
+    "coordinates": 1,
+    "draws": 1,
     "elementary": 1,
     "errors": 1,
     "evaluation": 1,

@@ -290,6 +290,8 @@ def verify(ctx: click.Context, folder: Path, *, audit: bool, as_json: bool) -> N
 @click.option("--model", type=_FOLDER, help="Model folder to use instead of the champion.")
 @click.option("--cut", type=click.FloatRange(0, 1), help="Score cut to count with instead of the champion's.")
 @click.option("--allow-missing-errors", is_flag=True, help="Score stars without a parallax error, uncut and flagged.")
+@click.option("--draws", type=click.IntRange(0), default=0, show_default=True, help="Draws of the errors for a spread.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draws.")
 @click.option("--champion", type=_FILE, default=CHAMPION, show_default=True, help="File that names the champion.")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 @click.pass_context
@@ -302,6 +304,8 @@ def score(
     model: Path | None,
     cut: float | None,
     allow_missing_errors: bool,
+    draws: int,
+    seed: int,
     champion: Path,
     as_json: bool,
 ) -> None:
@@ -316,6 +320,8 @@ def score(
         model=model,
         cut=cut,
         allow_missing_errors=allow_missing_errors,
+        draws=draws,
+        seed=seed,
         champion_file=champion,
         models=MODELS,
     )

@@ -439,6 +439,9 @@ _DERIVED = (
     Column("label_vm", "", "meta.code.class", "bool", None, None, "Selected by velocity mixture and [Fe/H] (VM)"),
     Column("label_zm", "", "meta.code.class", "bool", None, None, "Selected by height and [Fe/H] (ZM)"),
     Column("score", "", "stat.probability", "float32", 0.0, 1.0, "Network output S; 1 is accreted"),
+    Column("score_mean", "", "stat.probability", "float32", 0.0, 1.0, "Mean of S over draws of the errors"),
+    Column("score_p16", "", "stat.probability", "float32", 0.0, 1.0, "16th percentile of S over draws of the errors"),
+    Column("score_p84", "", "stat.probability", "float32", 0.0, 1.0, "84th percentile of S over draws of the errors"),
     Column("flags", "", "meta.code.qual", "int32", 0, None, "Bit mask of scoring flags; 0 is a plain score"),
 )
 

@@ -3,8 +3,12 @@ import pandas as pd
 import pytest
 
 from exsitu.errors import InputError
-from exsitu.model import scoring as module
+from exsitu.model import compiled as blocks
+from exsitu.model import spread
+from exsitu.model.inputs import input_columns, values_from_frame
 from exsitu.model.scoring import Flag, Scorer, network_scores
+
+NUMBERS = ("l", "b", "pmra", "pmdec", "parallax", "parallax_error")
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +95,7 @@ def test_no_star_of_the_training_sample_is_outside_it(trained, scorer, make_surv
 
 
 def test_a_score_depends_on_the_star_alone(scorer, make_survey):
-    frame = make_survey(module.BLOCK_ROWS + 3000, 10)
+    frame = make_survey(3 * blocks.BLOCK_ROWS * blocks.CALL_BLOCKS // 2, 10)
     whole = scorer.score(frame)
     order = np.random.default_rng(0).permutation(len(frame))
     shuffled = scorer.score(frame.iloc[order])
@@ -102,12 +106,20 @@ def test_a_score_depends_on_the_star_alone(scorer, make_survey):
     assert alone["score"].item() == whole.loc[18000, "score"]
 
 
-def test_another_block_size_gives_the_same_scores(trained, monkeypatch, make_survey):
+def test_another_block_size_gives_the_same_scores(trained, scorer, make_survey):
     frame = make_survey(2000, 12)
-    whole = Scorer(trained.network, trained.card, max_fractional_parallax_error=0.1).score(frame)
-    monkeypatch.setattr(module, "BLOCK_ROWS", 512)
-    small = Scorer(trained.network, trained.card, max_fractional_parallax_error=0.1).score(frame)
-    np.testing.assert_allclose(small["score"], whole["score"], atol=1e-6)
+    values = values_from_frame(frame, trained.card.inputs)
+    np.testing.assert_allclose(blocks.Blocks(trained.network, 300)(values), scorer.score(frame)["score"], atol=1e-6)
+
+
+def test_scores_are_those_of_predict(trained, make_survey):
+    values = values_from_frame(make_survey(5000, 13), trained.card.inputs)
+    expected = trained.network.predict(values, verbose=0)[:, 0]
+    np.testing.assert_allclose(network_scores(trained.network, values), expected, atol=1e-6, rtol=0)
+
+
+def test_a_network_is_compiled_once(trained):
+    assert blocks.compiled(trained.network) is blocks.compiled(trained.network)
 
 
 def test_columns_are_taken_by_name(scorer, stars):
@@ -135,6 +147,11 @@ def test_a_table_without_rows_gives_a_table_without_rows(scorer, stars):
     assert scored.dtypes.astype(str).to_dict() == {"source_id": "int64", "score": "float32", "flags": "int32"}
 
 
+def test_single_and_double_precision_columns_give_the_same(scorer, stars):
+    single = stars.astype(dict.fromkeys(NUMBERS, np.float32))
+    pd.testing.assert_frame_equal(scorer.score(single), scorer.score(single.astype(dict.fromkeys(NUMBERS, np.float64))))
+
+
 def test_an_array_is_scored_as_a_table_is(scorer, trained, stars):
     values = stars[list(trained.card.inputs)].to_numpy(np.float32)
     np.testing.assert_array_equal(network_scores(trained.network, values), scorer.score(stars)["score"])
@@ -152,3 +169,73 @@ def test_scores_change_when_weights_change(pretrained, trained, stars):
     layer = pretrained.get_layer("last")
     layer.set_weights([-w for w in layer.get_weights()])
     np.testing.assert_allclose(scorer.score(stars)["score"], 1.0 - before, atol=1e-6)
+
+
+def arrays(frame):
+    return {str(name): frame[name].to_numpy() for name in frame if name != "accreted"}
+
+
+def spread_of(scorer, frame, *, draws=16, seed=1):
+    columns = arrays(frame)
+    scores, _ = scorer.score_columns(columns)
+    return pd.DataFrame(
+        scorer.spread_columns(columns, scores, columns["source_id"], draws=draws, seed=seed), index=frame.index
+    )
+
+
+def test_the_spread_of_a_star_depends_on_seed_and_star_alone(scorer, stars):
+    whole = spread_of(scorer, stars)
+    pieces = pd.concat([spread_of(scorer, stars.iloc[a : a + 30]) for a in range(180, -30, -30) if a >= 0]).sort_index()
+    pd.testing.assert_frame_equal(pieces, whole.loc[pieces.index], check_exact=True)
+    other = spread_of(scorer, stars, seed=2)
+    assert (other["score_mean"] != whole["score_mean"]).mean() > 0.9
+
+
+def test_without_errors_the_spread_is_the_score(scorer, stars):
+    exact = stars.assign(pmra_error=0.0, pmdec_error=0.0, parallax_error=1e-9)
+    found, score = spread_of(scorer, exact), scorer.score(exact)["score"]
+    for name in found:
+        np.testing.assert_allclose(found[name], score, atol=1e-6)
+
+
+def test_the_spread_is_that_of_scores_of_noisy_stars(scorer, trained, stars):
+    star = stars.iloc[[7]].assign(pmra_error=3.0, pmdec_error=3.0)
+    found = spread_of(scorer, star, draws=20_000).iloc[0]
+    rng = np.random.default_rng(0)
+    inputs = list(trained.card.inputs)
+    errors = [0.0 if n in {"l", "b"} else star[f"{n}_error"].item() for n in inputs]
+    noisy = star[inputs].to_numpy() + rng.normal(size=(20_000, len(inputs))) * errors
+    scores = network_scores(trained.network, noisy.astype(np.float32))
+    error = 5 * scores.std() / np.sqrt(20_000)
+    assert abs(found["score_mean"] - scores.mean()) < 2 * error
+    np.testing.assert_allclose(found[["score_p16", "score_p84"]], np.quantile(scores, [0.16, 0.84]), atol=4 * error)
+    assert found["score_p16"] < found["score_mean"] < found["score_p84"]
+
+
+def test_correlated_errors_are_drawn_correlated(stars):
+    size = 4000
+    values, errors = np.zeros((1, 5), np.float32), np.array([[0, 0, 1, 2, 3]], np.float32)
+    drawn = spread.drawn_inputs(
+        values, errors, input_columns("5D"), np.array([5]), draws=size, seed=0,
+        correlations=np.array([[0.5], [-0.3], [0.4]]),
+    )[0]  # fmt: skip
+    np.testing.assert_allclose(drawn.std(axis=0), [0, 0, 1, 2, 3], rtol=0.05)
+    expected = [[1.0, 0.5, -0.3], [0.5, 1.0, 0.4], [-0.3, 0.4, 1.0]]
+    np.testing.assert_allclose(np.corrcoef(drawn[:, 2:].T), expected, atol=0.06)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -1.0])
+def test_a_star_whose_errors_are_no_errors_has_a_score_and_no_spread(scorer, stars, bad):
+    stars.loc[4, "pmra_error"] = bad
+    found = spread_of(scorer, stars)
+    assert found.loc[4].isna().all()
+    assert found.drop(index=4).notna().all(axis=None)
+    assert np.isfinite(scorer.score(stars).loc[4, "score"])
+
+
+def test_a_spread_needs_errors_and_draws(scorer, lenient, stars):
+    with pytest.raises(InputError, match="no column 'pmra_error'"):
+        spread_of(scorer, stars.drop(columns="pmra_error"))
+    with pytest.raises(InputError, match="0 draws"):
+        spread_of(scorer, stars, draws=0)
+    assert spread_of(lenient, stars.drop(columns="pmra_error")).notna().all(axis=None)

@@ -9,8 +9,8 @@ import pandas as pd
 
 from exsitu.registry import find_weights, read_champion
 from exsitu.settings import Settings
-from exsitu.surveys.reader import read_survey
-from exsitu.tables import write_parquet
+from exsitu.surveys.columnar import Columns, read_columns
+from exsitu.tables import recognise, write_parquet
 
 
 def score(
@@ -22,6 +22,8 @@ def score(
     model: Path | None = None,
     cut: float | None = None,
     allow_missing_errors: bool = False,
+    draws: int = 0,
+    seed: int = 0,
     champion_file: Path,
     models: Sequence[Path],
 ) -> dict[str, Any]:
@@ -44,6 +46,10 @@ def score(
         Score cut to count with; the model's recipe's otherwise.
     allow_missing_errors : bool
         Score stars without a parallax error: the cut cannot be applied to them, and they are flagged.
+    draws : int
+        Draws of the measurement errors; with any, ``score_mean``, ``score_p16`` and ``score_p84`` are written too.
+    seed : int
+        Seed of the draws; a star's depend on it and on its ``source_id`` (its ``row`` where there is none).
     champion_file : Path
         File that names the champion.
     models : sequence of Path
@@ -59,18 +65,20 @@ def score(
     InputError
         If the file cannot be used as it is.
     """
+    recognise(path)  # a mistyped path is no reason to load a network
     scorer, recipe_cut = load_scorer(
         settings, champion_file, models, model=model, require_errors=not allow_missing_errors
     )
     counts = {"rows": 0, "scored": 0, "selected": 0, "cut": recipe_cut if cut is None else cut}
-    frames = read_survey(
+    chunks = read_columns(
         path,
+        scorer.columns_for(draws),
+        optional=scorer.optional_for(draws),
         release=data_release,
         chunk_rows=settings.chunk_rows,
         allow_missing_errors=allow_missing_errors,
-        unique_ids=False,
     )
-    scores = _scored(frames, scorer, counts)
+    scores = _scored(chunks, scorer, counts, draws=draws, seed=seed)
     if output is not None:
         write_parquet(output, scores, metadata={"weights_sha256": scorer.card.weights_sha256})
     else:
@@ -79,14 +87,20 @@ def score(
     return counts
 
 
-def _scored(frames: Iterator[pd.DataFrame], scorer: Any, counts: dict[str, Any]) -> Iterator[pd.DataFrame]:
-    for frame in frames:
-        rows = np.arange(counts["rows"], counts["rows"] + len(frame), dtype=np.int64)
-        found = scorer.score(frame.assign(row=rows))
+def _scored(
+    chunks: Iterator[Columns], scorer: Any, counts: dict[str, Any], *, draws: int, seed: int
+) -> Iterator[pd.DataFrame]:
+    for chunk in chunks:
+        found, flags = scorer.score_columns(chunk)
+        rows = np.arange(counts["rows"], counts["rows"] + len(found), dtype=np.int64)
+        ids = {"source_id": chunk["source_id"]} if "source_id" in chunk else {}
+        spread = (
+            scorer.spread_columns(chunk, found, ids.get("source_id", rows), draws=draws, seed=seed) if draws else {}
+        )
         counts["rows"] += len(found)
-        counts["scored"] += int(found["score"].notna().sum())
-        counts["selected"] += int((found["score"] > counts["cut"]).sum())
-        yield found
+        counts["scored"] += int(np.count_nonzero(np.isfinite(found)))
+        counts["selected"] += int(np.count_nonzero(found > counts["cut"]))
+        yield pd.DataFrame({"row": rows, **ids, "score": found, **spread, "flags": flags}, copy=False)
 
 
 def load_scorer(

@@ -1,0 +1,105 @@
+"""A file of stars goes in, a file of scores comes out, in the same order, whatever the chunks."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from exsitu.settings import Settings, load_settings
+from exsitu.stages.score import load_scorer, score
+from exsitu.tables import read_parquet
+
+
+@pytest.fixture(scope="module")
+def settings(repository: Path) -> Settings:
+    return load_settings(repository / "params.yaml")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    """Folder of a network that nobody trained."""
+    from exsitu.model.inputs import input_columns
+    from exsitu.model.network import ModelCard, build_network, save_model
+    from exsitu.provenance import write_json
+
+    folder = tmp_path_factory.mktemp("model")
+    card = ModelCard("5D", "measured", (8, 8), dict.fromkeys(input_columns("5D"), (-400.0, 400.0)))
+    save_model(folder, build_network(card, seed=1), card)
+    write_json(folder / "recipe.json", {"cut": 0.5})
+    return folder
+
+
+@pytest.fixture
+def stars() -> pd.DataFrame:
+    rng = np.random.default_rng(4)
+    rows = 3000
+    return pd.DataFrame(
+        {
+            "source_id": rng.permutation(rows) + (1 << 60),
+            "l": rng.uniform(-180.0, 180.0, rows),
+            "b": rng.uniform(-90.0, 90.0, rows),
+            "pmra": np.where(rng.random(rows) < 0.01, np.nan, rng.normal(0.0, 10.0, rows)),
+            "pmdec": rng.normal(0.0, 10.0, rows),
+            "parallax": rng.uniform(-0.5, 3.0, rows),
+            "parallax_error": 0.1,
+            "pmra_error": np.float32(0.5),
+            "pmdec_error": np.float32(0.5),
+        }
+    )
+
+
+def scored(settings, model, source, output, **how):
+    counts = score(settings, source, output=output, model=model, champion_file=Path(), models=(), **how)
+    return counts, read_parquet(output)
+
+
+def test_scores_are_those_of_the_table_in_its_order(settings, model, stars, tmp_path):
+    stars.to_parquet(tmp_path / "stars.parquet", row_group_size=700)
+    scorer, _ = load_scorer(settings, Path(), (), model=model)
+    expected = scorer.score(stars.assign(row=np.arange(len(stars))))
+    cut = float(expected["score"].median())
+    counts, found = scored(settings, model, tmp_path / "stars.parquet", tmp_path / "scores.parquet", cut=cut)
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    assert list(found) == ["row", "source_id", "score", "flags"]
+    assert counts == {
+        "rows": 3000,
+        "scored": int(expected["score"].notna().sum()),
+        "selected": int((expected["score"] > cut).sum()),
+        "cut": cut,
+    }
+    assert 0 < counts["selected"] < counts["scored"] < 3000
+
+
+def test_chunks_and_formats_change_no_byte(settings, model, stars, tmp_path):
+    stars.to_parquet(tmp_path / "stars.parquet", row_group_size=700)
+    stars.to_csv(tmp_path / "stars.csv", index=False)
+    small = settings.model_copy(update={"chunk_rows": 123})
+    files = []
+    for number, (how, source) in enumerate(
+        [(settings, "stars.parquet"), (small, "stars.parquet"), (small, "stars.csv")]
+    ):
+        files.append(tmp_path / f"scores-{number}.parquet")
+        scored(how, model, tmp_path / source, files[-1], draws=4, seed=2)
+    assert files[0].read_bytes() == files[1].read_bytes() == files[2].read_bytes()
+
+
+def test_draws_add_their_columns(settings, model, stars, tmp_path):
+    stars.to_parquet(tmp_path / "stars.parquet")
+    _, found = scored(settings, model, tmp_path / "stars.parquet", tmp_path / "scores.parquet", draws=32)
+    assert list(found) == ["row", "source_id", "score", "score_mean", "score_p16", "score_p84", "flags"]
+    has = found["score"].notna()
+    for name in ("score_mean", "score_p16", "score_p84"):
+        assert (found[name].notna() == has).all()
+    assert (found["score_p16"] <= found["score_p84"])[has].all()
+
+
+def test_stars_without_ids_or_errors_are_scored_where_that_is_allowed(settings, model, stars, tmp_path):
+    bare = stars.drop(columns=["source_id", "parallax_error", "pmra_error"])
+    bare.to_parquet(tmp_path / "stars.parquet")
+    counts, found = scored(
+        settings, model, tmp_path / "stars.parquet", tmp_path / "scores.parquet", allow_missing_errors=True, draws=2
+    )
+    assert list(found) == ["row", "score", "score_mean", "score_p16", "score_p84", "flags"]
+    positive = (bare["parallax"] > 0) & bare["pmra"].notna()
+    assert counts["scored"] == positive.sum()
