@@ -1,5 +1,4 @@
 import dataclasses
-import itertools
 import math
 
 import numpy as np
@@ -7,9 +6,10 @@ import pytest
 
 from exsitu.errors import InputError
 from exsitu.model import training as module
+from exsitu.model.blocks import table
 from exsitu.model.inputs import TABLE_2, Stars
 from exsitu.model.network import build_network, weights_of
-from exsitu.model.runtime import tf
+from exsitu.model.runtime import keras, tf
 from exsitu.model.scoring import network_scores
 from exsitu.model.training import class_weights, schedule, train
 from exsitu.settings import Plateau
@@ -52,36 +52,19 @@ def test_class_weights_are_those_of_equation_5(plan):
     assert (in_situ, accreted) == (pytest.approx(1000 / 990), pytest.approx(1000 / (5 * 10)))
 
 
-def test_every_pass_takes_every_star_once_in_a_new_order():
-    taken = np.concatenate(list(itertools.islice(module._shuffled(10, 4, 0), 10)))
-    passes = taken.reshape(4, 10)
-    assert all(sorted(one) == list(range(10)) for one in passes)
-    assert len({tuple(one) for one in passes}) == 4
-
-
 def test_a_draw_is_normal_around_the_observed_value_with_its_error(training):
-    n, exact = 200_000, 2
-    rows = np.tile(module._table(training.take(np.array([0])), (1.0, 1.0), exact), (n, 1))
-    drawn = module._draw(tf.constant(rows), 5, exact, tf.constant([3, 4])).numpy()
+    n = 200_000
+    held = table(training.take(np.array([0])), 2)
+    rows = np.tile(held.rows(), (n, 1))
+    drawn = module._draw(tf.constant(rows), held, tf.constant([3, 4])).numpy()
     np.testing.assert_array_equal(drawn[:, :2], rows[:, :2])
     np.testing.assert_allclose(drawn[:, 2:].mean(axis=0), rows[0, 2:5], atol=5 * rows[0, 5:8].max() / math.sqrt(n))
     np.testing.assert_allclose(drawn[:, 2:].std(axis=0), rows[0, 5:8], rtol=0.01)
     pulls = (drawn[:, 2:] - rows[:, 2:5]) / rows[:, 5:8]
     assert np.abs(np.corrcoef(pulls.T) - np.eye(3)).max() < 0.02
-    again, other = (module._draw(tf.constant(rows), 5, exact, tf.constant(s)).numpy() for s in ([3, 4], [3, 5]))
+    again, other = (module._draw(tf.constant(rows), held, tf.constant(s)).numpy() for s in ([3, 4], [3, 5]))
     np.testing.assert_array_equal(drawn, again)
     assert not np.any(other[:, 2:] == drawn[:, 2:], axis=0).all()
-
-
-def test_validation_counts_every_star_equally_often():
-    table = np.arange(5000, dtype=np.float32)[:, None]
-    blocks = math.ceil(3 * len(table) / module._VALIDATION_ROWS)
-    epochs = list(itertools.islice(module._validation_blocks(table, 3), 2 * blocks))
-    for epoch in (epochs[:blocks], epochs[blocks:]):
-        seen = np.concatenate([rows[:counting, 0] for rows, _, counting in epoch])
-        np.testing.assert_array_equal(np.bincount(seen.astype(int)), 3)
-    numbers = [int(number) for _, number, _ in epochs]
-    assert numbers == list(range(2 * blocks))  # the seeds of draws: no two blocks share one
 
 
 def test_the_network_learns_to_tell_the_populations_apart(trained):
@@ -141,11 +124,23 @@ def test_the_learning_rate_falls_training_stops_and_the_best_weights_stay(traine
     assert not np.array_equal(epochs[0], trained.first_epoch)  # another seed, other weights
 
 
-def test_weights_of_single_stars_count(plan, training):
-    heavy = dataclasses.replace(training, weight=np.full(len(training), 3.0, np.float32))
-    plain, tripled = (module._table(stars, (1.0, 9.0), 2)[:, -1] for stars in (training, heavy))
-    np.testing.assert_array_equal(tripled, 3 * plain)
-    assert set(plain) == {1.0, 9.0}
+def test_weights_of_single_stars_count(spec, plan, training, validation, trained):
+    tripled = dataclasses.replace(validation, weight=np.full(len(validation), 3.0, np.float32))
+    history = train(build_network(spec, seed=1), training, tripled, plan, max_epochs=1, seed=2)
+    assert history["loss"][0] == trained.history["loss"][0]
+    assert history["val_loss"][0] == pytest.approx(3 * trained.history["val_loss"][0], rel=1e-6)
+
+
+def test_validation_draws_are_new_in_each_epoch(spec, plan, training, validation):
+    # Nothing is trained, so that only the draws of the errors can move the loss.
+    network = build_network(spec, seed=1)
+    network.trainable = False
+    network.get_layer("last").trainable = True
+    still = plan.model_copy(update={"learning_rate": 1e-30})
+    loose = dataclasses.replace(validation, errors=validation.errors * 20)
+    losses = train(network, training, loose, still, max_epochs=3, seed=2)["val_loss"]
+    assert losses.nunique() == 3
+    assert losses.max() - losses.min() < 0.05 * losses.mean()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -192,4 +187,40 @@ def test_progress_is_shown_on_standard_error_only_when_asked_for(capsys, plan, t
         bar.on_train_end()
         captured = capsys.readouterr()
         assert captured.out == ""
-        assert ("loss=0.5" in captured.err) is shown
+        for what in ("loss=0.5", "draw/s", " left"):
+            assert (what in captured.err) is shown
+
+
+@pytest.mark.slow
+def test_learning_equals_that_of_fit_on_arrays_resampled_with_numpy(spec, plan, training, validation):
+    # What a user would write with Keras alone, as often over the stars; only the order and the draws differ.
+    ours, theirs = [], []
+    few = plan.model_copy(update={"draws_per_star": 6})
+    for seed in range(5):
+        network = build_network(spec, seed=seed)
+        train(network, training, validation, few, max_epochs=1, seed=seed)
+        ours.append(loss_of(network, validation, class_weights(training, plan)))
+        network = build_network(spec, seed=seed)
+        fit_resampled(network, training, few, seed)
+        theirs.append(loss_of(network, validation, class_weights(training, plan)))
+    spread = math.hypot(np.std(ours, ddof=1), np.std(theirs, ddof=1)) / math.sqrt(5)
+    assert abs(np.mean(ours) - np.mean(theirs)) < 3 * spread
+    assert spread < 0.05 * np.mean(theirs)  # or nothing would have been compared
+
+
+def fit_resampled(network, stars: Stars, plan, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    keras.utils.set_random_seed(seed)
+    logits = keras.Model(network.inputs, network.get_layer("last").output)
+    logits.compile(keras.optimizers.Adam(plan.learning_rate), keras.losses.BinaryCrossentropy(from_logits=True))
+    in_situ, accreted = class_weights(stars, plan)
+    weight = np.where(stars.label > 0, accreted, in_situ).astype(np.float32)
+    for _ in range(plan.draws_per_star):
+        drawn = rng.normal(stars.values, stars.errors).astype(np.float32)
+        batch = schedule(stars, plan).batch
+        logits.fit(drawn, stars.label, sample_weight=weight, batch_size=batch, epochs=1, verbose=0)
+
+
+def loss_of(network, stars: Stars, weights: tuple[float, float]) -> float:
+    score = np.clip(network_scores(network, stars.values).astype(np.float64), 1e-7, 1 - 1e-7)
+    return float(np.mean(np.where(stars.label > 0, -weights[1] * np.log(score), -weights[0] * np.log1p(-score))))

@@ -216,7 +216,7 @@ def advance(system: Any, state: Floats) -> None:
         chosen = np.flatnonzero(paces == pace)
         for first in range(0, chosen.size, _BLOCK):
             some = chosen[first : first + _BLOCK]
-            start = np.take(state, some, axis=1)
+            start = np.ascontiguousarray(state[:, some])
             state[:, some] = leapfrog_integrate_hamiltonian(system, start, times, save_all=0)[1]
 
 

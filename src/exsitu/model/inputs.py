@@ -3,7 +3,7 @@
 Nothing here needs TensorFlow.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -48,6 +48,13 @@ INPUT_SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 # Positions on the sky are known to a millionth of a degree; ananke states [Fe/H] without an error.
 _EXACT = frozenset({"l", "b"})
 _ERROR_OPTIONAL = frozenset({"feh"})
+
+# Gaia names the pair in this order whatever the order of the inputs.
+_CORRELATIONS = {
+    frozenset({"parallax", "pmra"}): "parallax_pmra_corr",
+    frozenset({"parallax", "pmdec"}): "parallax_pmdec_corr",
+    frozenset({"pmra", "pmdec"}): "pmra_pmdec_corr",
+}
 
 _ALL = slice(None)
 
@@ -94,6 +101,25 @@ def error_column(name: str) -> str | None:
     return None if name in _EXACT else f"{name}_error"
 
 
+def correlated_pairs(columns: Sequence[str]) -> dict[tuple[int, int], str]:
+    """
+    Pairs of inputs whose errors a survey states a correlation of.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Inputs, in the network's order.
+
+    Returns
+    -------
+    dict of (int, int) to str
+        Column of the correlation by the numbers of the two inputs, the greater first, in the order of a lower triangle.
+    """
+    pairs = [(i, j) for i in range(len(columns)) for j in range(i)]
+    named = {pair: _CORRELATIONS.get(frozenset(columns[i] for i in pair)) for pair in pairs}
+    return {pair: name for pair, name in named.items() if name is not None}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Stars:
     """
@@ -111,6 +137,8 @@ class Stars:
         Names of the inputs, in order.
     weight : ndarray of float32, shape (n_stars,), optional
         Weight of each star on top of its class's (data planing needs it); 1 by default.
+    correlations : ndarray of float32, shape (n_stars, n_pairs), optional
+        Correlations of the errors, in the order of `correlated_pairs`; without them errors count as uncorrelated.
     """
 
     values: Float32s
@@ -118,6 +146,7 @@ class Stars:
     label: Float32s
     columns: tuple[str, ...]
     weight: Float32s | None = None
+    correlations: Float32s | None = None
 
     def __post_init__(self) -> None:
         """Hold the shapes against one another."""
@@ -127,6 +156,11 @@ class Stars:
             raise InputError(
                 f"{shape[0]} labels and {shape[1]} columns do not fit values {self.values.shape}, "
                 f"errors {self.errors.shape}, weights {weights}; all must describe the same stars"
+            )
+        pairs = (shape[0], len(correlated_pairs(self.columns)))
+        if self.correlations is not None and self.correlations.shape != pairs:
+            raise InputError(
+                f"correlations {self.correlations.shape} do not fit {pairs}, one of each pair of each star"
             )
 
     def __len__(self) -> int:
@@ -152,7 +186,46 @@ class Stars:
         Stars
         """
         weight = None if self.weight is None else self.weight[rows]
-        return Stars(self.values[rows], self.errors[rows], self.label[rows], self.columns, weight)
+        correlations = None if self.correlations is None else self.correlations[rows]
+        return Stars(self.values[rows], self.errors[rows], self.label[rows], self.columns, weight, correlations)
+
+    def factor(self) -> tuple[Float32s, Float32s]:
+        """
+        Lower-triangular factor of each star's covariance, which turns independent unit normals into its noise.
+
+        Returns
+        -------
+        diagonal : ndarray of float32, shape (n_stars, n_inputs)
+            The errors themselves where errors are uncorrelated.
+        below : ndarray of float32, shape (n_stars, n_pairs)
+            Elements below the diagonal, in the order of `correlated_pairs`; no columns without correlations.
+
+        Raises
+        ------
+        InputError
+            If a covariance is not positive definite.
+
+        Notes
+        -----
+        Cholesky's factor of the correlation matrix, row i times error i, so that an error of zero is no special case.
+        """
+        if self.correlations is None:
+            return self.errors, np.empty((len(self), 0), np.float32)
+        pairs = list(correlated_pairs(self.columns))
+        lower = {pair: self.correlations[:, k].astype(np.float64) for k, pair in enumerate(pairs)}
+        diagonal = np.ones(self.errors.shape)
+        good = np.ones(len(self), np.bool_)
+        for i in range(len(self.columns)):
+            for j in (j for a, j in pairs if a == i):
+                inner = sum(lower[i, k] * lower[j, k] for k in range(j) if (i, k) in lower and (j, k) in lower)
+                lower[i, j] = (lower[i, j] - inner) / diagonal[:, j]
+            pivot = 1.0 - sum(lower[a, j] ** 2 for a, j in pairs if a == i)
+            good &= pivot > 0
+            diagonal[:, i] = np.sqrt(np.where(good, pivot, 1.0))
+        _require(good, "the covariance of the errors is not positive definite")
+        below = [lower[i, j] * self.errors[:, i] for i, j in pairs]
+        stacked = np.stack(below, axis=1) if below else np.empty((len(self), 0))
+        return (diagonal * self.errors).astype(np.float32), stacked.astype(np.float32)
 
     def require_usable(self, name: str) -> None:
         """
@@ -168,8 +241,8 @@ class Stars:
         Raises
         ------
         InputError
-            If an input, error, label or weight is not finite, an error is negative, a longitude is above 180 deg or a
-            label neither 0 nor 1.
+            If an input, error, label or weight is not finite, an error is negative, a longitude is above 180 deg, a
+            label neither 0 nor 1 or a covariance not positive definite.
         """
         for i, column in enumerate(self.columns):
             _require(np.isfinite(self.values[:, i]), f"{name}: {column} is not finite")
@@ -182,6 +255,10 @@ class Stars:
         _require(np.isin(self.label, (0.0, 1.0)), f"{name}: the label is neither 0 nor 1")
         if self.weight is not None:
             _require(np.isfinite(self.weight) & (self.weight >= 0), f"{name}: weight is negative or not finite")
+        try:
+            self.factor()
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None
 
 
 def _require(good: Labels, problem: str) -> None:
@@ -253,8 +330,20 @@ def _errors(frame: pd.DataFrame, name: str, *, allow_missing: bool) -> Float32s:
     return np.nan_to_num(errors, nan=0.0) if allow_missing else errors
 
 
+def _correlations(frame: pd.DataFrame, columns: tuple[str, ...], *, allow_missing: bool) -> Float32s:
+    """Correlations of the errors, a column a pair."""
+    found = [_column(frame, name) for name in correlated_pairs(columns).values()]
+    stacked = np.stack(found, axis=1) if found else np.empty((len(frame), 0), np.float32)
+    return np.nan_to_num(stacked, nan=0.0) if allow_missing else stacked
+
+
 def stars_from_frame(
-    frame: pd.DataFrame, input_set: str, label: str | Labels, *, allow_missing_errors: bool = False
+    frame: pd.DataFrame,
+    input_set: str,
+    label: str | Labels,
+    *,
+    allow_missing_errors: bool = False,
+    covariance: bool = False,
 ) -> Stars:
     """
     Stars for training or validation from a table.
@@ -270,6 +359,9 @@ def stars_from_frame(
     allow_missing_errors : bool
         Take a missing or NaN error as zero: such a star is not resampled in that input. [Fe/H] may always come without
         an error column, as in the mocks.
+    covariance : bool
+        Take the correlations of the errors of proper motion and parallax along, so that a training draws from the full
+        covariance; the paper's draws are uncorrelated. With `allow_missing_errors` a NaN correlation is zero.
 
     Returns
     -------
@@ -278,7 +370,8 @@ def stars_from_frame(
     Raises
     ------
     InputError
-        If a column is missing, a number is not finite, an error is negative, or the label is not boolean.
+        If a column is missing, a number is not finite, an error is negative, the label is not boolean, or a covariance
+        is not positive definite.
     """
     columns = input_columns(input_set)
     chosen = frame[label].to_numpy() if isinstance(label, str) and label in frame.columns else label
@@ -288,7 +381,11 @@ def stars_from_frame(
         raise InputError(f"labels must be boolean, not {chosen.dtype}; True means accreted")
     errors = [_errors(frame, name, allow_missing=allow_missing_errors) for name in columns]
     stars = Stars(
-        values_from_frame(frame, columns), np.stack(errors, axis=1), chosen.astype(np.float32), tuple(columns)
+        values_from_frame(frame, columns),
+        np.stack(errors, axis=1),
+        chosen.astype(np.float32),
+        tuple(columns),
+        correlations=_correlations(frame, columns, allow_missing=allow_missing_errors) if covariance else None,
     )
     stars.require_usable("stars")
     return stars

@@ -1,33 +1,37 @@
 """Training as the paper does it (Sec. 4.2), in chunks of optimiser steps that run compiled.
 
 Each epoch passes `draws_per_star` times over the stars. Every pass shuffles them anew and gives every star a fresh draw
-of its measured inputs, Normal(observed, error), errors uncorrelated. The rows of a pass follow those of the one before
-without a gap, so that batches all have the same size and no star is left out. ``Model.fit`` drives; each of its "steps"
-is up to 64 optimiser steps in one XLA-compiled loop, because a call into TensorFlow costs more than a batch.
+of its measured inputs, Normal(observed, error), errors uncorrelated unless the stars carry correlations. The rows of a
+pass follow those of the one before without a gap, so that batches all have the same size and no star is left out.
+``Model.fit`` drives; each of its "steps" is up to 64 optimiser steps in one XLA-compiled loop, because a call into
+TensorFlow costs more than a batch.
 """
 
+import hashlib
 import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from exsitu.errors import InputError
-from exsitu.model.inputs import Float32s, Stars
-from exsitu.model.network import require_inputs
+from exsitu.model.blocks import VALIDATION_ROWS, ShuffledChunks, Table, ValidationBlocks, leading_exact, table
+from exsitu.model.checkpoints import Checkpoint
+from exsitu.model.inputs import Stars
+from exsitu.model.network import require_inputs, weights_of
 from exsitu.model.runtime import keras, tf
+from exsitu.provenance import sha256_json
 from exsitu.settings import Training
 
 OnEpoch = Callable[[int, dict[str, float]], None]
 
 _STEPS_PER_CHUNK = 64
 _ROWS_PER_CHUNK = 1 << 17  # holds a chunk of unusually large batches to some ten MB
-_VALIDATION_ROWS = 1 << 13
 
 
 @dataclass(frozen=True)
@@ -55,13 +59,13 @@ class Schedule:
         return self.batch * self.steps_per_chunk
 
 
-def schedule(stars: Stars, plan: Training) -> Schedule:
+def schedule(stars: Stars | Table, plan: Training) -> Schedule:
     """
     Cut a sample into batches that hold a stated number of accreted stars on average.
 
     Parameters
     ----------
-    stars : Stars
+    stars : Stars or Table
         Training sample with stars of both classes.
     plan : Training
         Draws a star and accreted stars a batch.
@@ -84,13 +88,13 @@ def schedule(stars: Stars, plan: Training) -> Schedule:
     return Schedule(batch, math.ceil(steps / chunks), chunks)
 
 
-def class_weights(stars: Stars, plan: Training) -> tuple[float, float]:
+def class_weights(stars: Stars | Table, plan: Training) -> tuple[float, float]:
     """
     Weights of in-situ and accreted stars in the loss.
 
     Parameters
     ----------
-    stars : Stars
+    stars : Stars or Table
         Training sample with stars of both classes.
     plan : Training
         Holds the factor of the accreted class.
@@ -104,7 +108,7 @@ def class_weights(stars: Stars, plan: Training) -> tuple[float, float]:
     return n / (n - stars.accreted), plan.accreted_weight * n / stars.accreted
 
 
-def _require_both_classes(stars: Stars, name: str) -> None:
+def _require_both_classes(stars: Stars | Table, name: str) -> None:
     for count, what in ((stars.accreted, "accreted"), (len(stars) - stars.accreted, "in situ")):
         if count == 0:
             raise InputError(
@@ -113,64 +117,38 @@ def _require_both_classes(stars: Stars, name: str) -> None:
             )
 
 
-def _table(stars: Stars, weights: tuple[float, float], exact: int) -> Float32s:
-    """Rows a chunk is cut from: inputs, errors of all but the first `exact` inputs, label, weight in the loss."""
-    weight = np.where(stars.label > 0, np.float32(weights[1]), np.float32(weights[0]))
-    if stars.weight is not None:
-        weight = weight * stars.weight
-    values = stars.values  # noqa: PD011 - no pandas here
-    return np.concatenate(
-        [values, stars.errors[:, exact:], stars.label[:, None], weight[:, None]], axis=1, dtype=np.float32
-    )
-
-
-def _shuffled(n: int, size: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Row numbers in pieces of one size, pass after pass without end, each pass in an order of its own."""
-    rng = np.random.default_rng(seed)
-    waiting = np.empty(0, np.int64)
-    while True:
-        while len(waiting) < size:
-            waiting = np.concatenate([waiting, rng.permutation(n)])
-        yield waiting[:size]
-        waiting = waiting[size:]
-
-
-def _training_chunks(table: Float32s, cut: Schedule, seed: int) -> Iterator[tuple[Float32s, np.int32]]:
-    """Rows of each chunk and the number of its first optimiser step."""
-    for chunk, rows in enumerate(_shuffled(len(table), cut.rows, seed)):
-        yield table[rows], np.int32(chunk * cut.steps_per_chunk)
-
-
-def _validation_blocks(table: Float32s, draws: int) -> Iterator[tuple[Float32s, np.int32, np.int32]]:
-    """Rows of each block (the last one of an epoch filled up), its running number, and how many rows count."""
-    total, number = draws * len(table), 0
-    while True:
-        for start in range(0, total, _VALIDATION_ROWS):
-            rows = np.arange(start, start + _VALIDATION_ROWS) % len(table)
-            yield table[rows], np.int32(number), np.int32(min(_VALIDATION_ROWS, total - start))
-            number += 1
-
-
-def _draw(rows: Any, width: int, exact: int, seed: Any) -> Any:
+def _draw(rows: Any, layout: Table, seed: Any) -> Any:
     """
-    One draw of each star's inputs from its errors.
+    One draw of each star's inputs from its errors, or from its covariance where rows hold one.
 
-    Rows are as `_table` makes them, of `width` inputs of which the first `exact` have no errors; the seed is two
-    integers, and the same seed gives the same draws.
+    Rows are as the table's; the seed is two integers, and the same seed gives the same draws.
     """
-    noise = tf.random.stateless_normal([rows.shape[0], width - exact], seed, alg="philox")
-    drawn = rows[:, exact:width] + rows[:, width : 2 * width - exact] * noise
-    return tf.concat([rows[:, :exact], drawn], axis=1)
+    width, exact = len(layout.columns), layout.exact
+    normal = tf.random.stateless_normal([rows.shape[0], width - exact], seed, alg="philox")
+    noise = rows[:, width : 2 * width - exact] * normal
+    if layout.pairs:
+        noise += _from_others(rows[:, 2 * width - exact : -2], normal, layout)
+    return tf.concat([rows[:, :exact], rows[:, exact:width] + noise], axis=1)
+
+
+def _from_others(below: Any, normal: Any, layout: Table) -> Any:
+    """What the elements below the diagonal of each star's factor add to the noise."""
+    added: list[Any] = [tf.zeros_like(normal[:, 0])] * normal.shape[1]
+    for k, (i, j) in enumerate(layout.pairs):
+        added[i - layout.exact] += below[:, k] * normal[:, j - layout.exact]
+    return tf.stack(added, axis=1)
 
 
 class _Chunked(keras.Model):  # type: ignore[misc]  # Keras ships no types
     """The network up to its logit, trained a chunk of steps at a call; shares its layers with the network."""
 
-    def __init__(self, network: Any, cut: Schedule, exact: int, seeds: tuple[int, int]) -> None:
+    def __init__(
+        self, network: Any, cut: Schedule, layout: Table, weights: tuple[float, float], seeds: tuple[int, int]
+    ) -> None:
         super().__init__(inputs=network.inputs, outputs=network.get_layer("last").output, name="chunked")
         self._cut = cut
-        self._width = network.input_shape[1]
-        self._exact = exact
+        self._layout = layout
+        self._weights = weights
         self._training_seed, self._validation_seed = seeds
         self._mean_loss = keras.metrics.Mean(name="loss")
 
@@ -181,8 +159,10 @@ class _Chunked(keras.Model):  # type: ignore[misc]  # Keras ships no types
 
     def _weighted_losses(self, rows: Any, seed: Any, *, training: bool) -> Any:
         """Weighted cross-entropy (paper, Eq. 4) of one draw of each row, from logits; shape (n_rows, 1)."""
-        logits = self(_draw(rows, self._width, self._exact, seed), training=training)
-        return rows[:, -1:] * tf.nn.sigmoid_cross_entropy_with_logits(rows[:, -2:-1], logits)
+        logits = self(_draw(rows, self._layout, seed), training=training)
+        label, weight = rows[:, -2:-1], rows[:, -1:]
+        in_situ, accreted = self._weights
+        return tf.where(label > 0, accreted, in_situ) * weight * tf.nn.sigmoid_cross_entropy_with_logits(label, logits)
 
     def train_step(self, data: tuple[Any, Any]) -> dict[str, Any]:
         """Take the optimiser steps of a chunk."""
@@ -217,13 +197,21 @@ class _Chunked(keras.Model):  # type: ignore[misc]  # Keras ships no types
 
 
 class _Progress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
-    """A bar over all epochs, counted in draws."""
+    """A bar over all epochs with draws a second and the time left, if training does not stop early."""
 
-    def __init__(self, cut: Schedule, max_epochs: int, *, shown: bool) -> None:
+    def __init__(self, cut: Schedule, max_epochs: int, *, shown: bool, done: int = 0) -> None:
         super().__init__()
-        total = max_epochs * cut.chunks * cut.rows
+        epoch = cut.chunks * cut.rows
         self._rows = cut.rows
-        self._bar = tqdm(total=total, unit="draw", unit_scale=True, desc="training", disable=not shown)
+        self._bar = tqdm(
+            total=max_epochs * epoch,
+            initial=done * epoch,
+            unit="draw",
+            unit_scale=True,
+            desc="training",
+            disable=not shown,
+            bar_format="{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}, {rate_fmt}, {remaining} left{postfix}",
+        )
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Advance."""
@@ -260,6 +248,19 @@ class _Record(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no
             self._on_epoch(epoch + 1, numbers)
 
 
+class _Numbering(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
+    """Tell the validation its epoch: Keras reads it from the start each time."""
+
+    def __init__(self, blocks: ValidationBlocks) -> None:
+        super().__init__()
+        self._blocks = blocks
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Pass the number on."""
+        del logs
+        self._blocks.epoch = epoch
+
+
 def _dataset(chunks: Callable[[], Iterator[Any]], rows: int, columns: int, counters: int) -> Any:
     """Chunks as TensorFlow takes them: a block of rows of fixed shape, then integers."""
     signature = (tf.TensorSpec((rows, columns), tf.float32), *itertools.repeat(tf.TensorSpec((), tf.int32), counters))
@@ -268,7 +269,7 @@ def _dataset(chunks: Callable[[], Iterator[Any]], rows: int, columns: int, count
 
 def train(
     network: Any,
-    training: Stars,
+    training: Stars | Table,
     validation: Stars,
     plan: Training,
     *,
@@ -277,6 +278,7 @@ def train(
     learning_rate: float | None = None,
     on_epoch: OnEpoch | None = None,
     progress: bool = False,
+    checkpoints: Path | None = None,
 ) -> pd.DataFrame:
     """
     Train a network in place; it ends with the weights of the epoch of least validation loss.
@@ -285,8 +287,10 @@ def train(
     ----------
     network : keras.Model
         As `build_network` makes it; layers that are not trainable stay as they are.
-    training, validation : Stars
-        Raw inputs with errors and labels.
+    training : Stars or Table
+        Raw inputs with errors and labels; a table, if memory does not hold them (`write_table`).
+    validation : Stars
+        Likewise.
     plan : Training
         Draws, batch, weights, learning rate, patience.
     max_epochs : int
@@ -299,6 +303,10 @@ def train(
         Called after each epoch with its number, from 1, and its loss, validation loss and learning rate.
     progress : bool
         Show a progress bar on standard error.
+    checkpoints : Path, optional
+        Folder to keep the state of the training in, written after each epoch. A training that finds one there goes on
+        after its last epoch and ends with the bits it would have ended with; `on_epoch` is not called again for epochs
+        that are done.
 
     Returns
     -------
@@ -308,7 +316,9 @@ def train(
     Raises
     ------
     InputError
-        If a sample is not finite, lacks a class or has other columns than the network, or the loss diverges.
+        If a sample is not finite, lacks a class or has other columns than the network, a covariance is not positive
+        definite, one sample has correlations and the other has none, the checkpoint is of another training, or the
+        loss diverges.
 
     Notes
     -----
@@ -317,26 +327,42 @@ def train(
     training sample's classes are, so that the two losses compare.
     """
     for stars, name in ((training, "training"), (validation, "validation")):
-        require_inputs(network, stars)
-        stars.require_usable(name)
+        require_inputs(network, cast("Stars", stars))  # asks for the columns alone
+        if isinstance(stars, Stars):
+            stars.require_usable(name)
         _require_both_classes(stars, name)
     cut, weights = schedule(training, plan), class_weights(training, plan)
-    exact = _leading_exact(training, validation)
-    tables = [_table(stars, weights, exact) for stars in (training, validation)]
     order, *noise = (int(s) for s in np.random.SeedSequence(seed).generate_state(3) >> 1)
-    model = _Chunked(network, cut, exact, (noise[0], noise[1]))
+    tables = _tables(training, validation, order)
+    model = _Chunked(network, cut, tables[0], weights, (noise[0], noise[1]))
     model.compile(optimizer=keras.optimizers.Adam(learning_rate or plan.learning_rate), jit_compile=True)
-    record = _Record(on_epoch)
-    columns = tables[0].shape[1]
+    shuffled, blocks = ShuffledChunks(tables[0], cut.rows, order), ValidationBlocks(tables[1], plan.draws_per_star)
+    schedulers, record = _schedulers(plan), _Record(on_epoch)
+    saving, done = [], 0
+    if checkpoints is not None:
+        rate = learning_rate or plan.learning_rate
+        saver = Checkpoint(checkpoints, _identity(network, tables, plan, rate, seed), schedulers, record.rows, shuffled)
+        done = saver.restore(model, max_epochs, cut.chunks)
+        saving = [saver]
     model.fit(
-        _dataset(lambda: _training_chunks(tables[0], cut, order), cut.rows, columns, 1),
-        steps_per_epoch=cut.chunks,
-        validation_data=_dataset(
-            lambda: _validation_blocks(tables[1], plan.draws_per_star), _VALIDATION_ROWS, columns, 2
+        _dataset(
+            lambda: ((rows, np.int32(chunk * cut.steps_per_chunk)) for chunk, rows in shuffled()),
+            cut.rows,
+            tables[0].width,
+            1,
         ),
-        validation_steps=math.ceil(plan.draws_per_star * len(validation) / _VALIDATION_ROWS),
+        steps_per_epoch=cut.chunks,
+        validation_data=_dataset(blocks, VALIDATION_ROWS, tables[0].width, 2),
+        validation_steps=blocks.count,
+        initial_epoch=done,
         epochs=max_epochs,
-        callbacks=[*_schedulers(plan), record, _Progress(cut, max_epochs, shown=progress)],
+        callbacks=[
+            _Numbering(blocks),
+            *schedulers,
+            record,
+            *saving,
+            _Progress(cut, max_epochs, shown=progress, done=done),
+        ],
         shuffle=False,
         verbose=0,
     )
@@ -344,10 +370,36 @@ def train(
     return history.assign(best=history["val_loss"].index == history["val_loss"].idxmin())
 
 
-def _leading_exact(*samples: Stars) -> int:
-    """How many inputs, counted from the first, no sample has an error of: these need no draws."""
-    uncertain = np.any([stars.errors.any(axis=0) for stars in samples], axis=0)
-    return int(np.argmax(uncertain)) if uncertain.any() else len(uncertain)
+def _tables(training: Stars | Table, validation: Stars, seed: int) -> tuple[Table, Table]:
+    """Rows of both samples, laid out alike."""
+    held = training
+    if isinstance(held, Stars):
+        held = table(held, leading_exact(held, validation), seed=seed)
+    checked = table(validation, held.exact)
+    if held.covariance != checked.covariance:
+        has = {True: "correlations", False: "none"}
+        raise InputError(
+            f"training stars have {has[held.covariance]}, validation stars {has[checked.covariance]}; their noise must "
+            "be drawn alike: load both with the same `covariance`"
+        )
+    return held, checked
+
+
+def _identity(
+    network: Any, tables: tuple[Table, Table], plan: Training, learning_rate: float, seed: int
+) -> dict[str, str]:
+    """What two trainings must share for one to go on where the other was stopped, by name."""
+    start = hashlib.sha256()
+    for name, weights in sorted(weights_of(network).items()):
+        start.update(name.encode() + weights.tobytes())
+    return {
+        "training stars": tables[0].sha256,
+        "validation stars": tables[1].sha256,
+        "network": start.hexdigest(),
+        "trained layers": sha256_json([layer.name for layer in network.layers if layer.trainable]),
+        "plan": sha256_json({**plan.model_dump(mode="json"), "learning_rate": learning_rate}),
+        "seed": str(seed),
+    }
 
 
 def _schedulers(plan: Training) -> list[Any]:
