@@ -1,58 +1,22 @@
 """Coordinates in CPU-seconds: the compiled path beside astropy's frames, in turns, each figure the median of five."""
 
+import functools
 import json
-import statistics
-import time
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from figures import in_turns, row
 from numpy.typing import NDArray
 
 from exsitu import phase_space
 from exsitu.coordinates import Astrometry, kinematics, propagate
 
-REPEATS = 5
 STARS = 1_000_000
 CURVE = (100_000, 1_000_000, 10_000_000)
 DRAWS, DRAWN = 100, 20_000
 SOLAR = phase_space.frame("milky_way")
 
 Columns = tuple[NDArray[np.float64], ...]
-
-
-def row(
-    name: str,
-    value: float,
-    unit: str,
-    *,
-    limit: float | None = None,
-    target: float | None = None,
-) -> dict[str, Any]:
-    """One figure of seconds beside another's; `ratio` says how much less it is."""
-    ratio = None if limit is None else limit / value
-    meets = None if ratio is None or target is None else bool(ratio >= target)
-    return {
-        "name": name,
-        "value": value,
-        "unit": unit,
-        "limit": limit,
-        "ratio": ratio,
-        "target": target,
-        "meets": meets,
-    }
-
-
-def in_turns(works: Mapping[str, Callable[[], object]], repeats: int = REPEATS) -> dict[str, float]:
-    """Median CPU-seconds of each work, after one round that compiles."""
-    spent: dict[str, list[float]] = {name: [] for name in works}
-    for turn in range(repeats + 1):
-        for name, work in works.items():
-            start = time.process_time()
-            work()
-            if turn:
-                spent[name].append(time.process_time() - start)
-    return {name: statistics.median(times) for name, times in spent.items()}
 
 
 def stars(n: int) -> Columns:
@@ -124,12 +88,12 @@ def measure() -> list[dict[str, Any]]:
             "propagate": lambda: propagate(drawn, SOLAR, draws=DRAWS, seed=1),
         }
     )
-    by_size = in_turns({str(n): lambda n=n: kinematics(*columns[n], SOLAR) for n in CURVE})  # type: ignore[misc]
+    by_size = in_turns({str(n): functools.partial(kinematics, *columns[n], SOLAR) for n in CURVE})
     cost = {n: by_size[str(n)] / n * 1e6 for n in CURVE}
     unit = "CPU-s / M stars"
     return [
-        row("coordinates, compiled", spent["ours"], unit, limit=spent["astropy"], target=8.0),
-        row("coordinates, step by step (half of them)", spent["numpy"], unit, limit=spent["astropy"]),
+        row("coordinates, compiled", spent["ours"], unit, limit=spent["astropy"], target=8.0, smaller=True),
+        row("coordinates, step by step (half of them)", spent["numpy"], unit, limit=spent["astropy"], smaller=True),
         row(
             "coordinates, largest relative difference to astropy",
             difference(columns[CURVE[0]]),
@@ -137,7 +101,10 @@ def measure() -> list[dict[str, Any]]:
             limit=1e-10,
             target=1.0,
         ),
-        *(row(f"coordinates of {n:,} stars", cost[n], unit, limit=cost[CURVE[0]], target=0.9) for n in CURVE),
+        *(
+            row(f"coordinates of {n:,} stars", cost[n], unit, limit=cost[CURVE[0]], target=0.9, smaller=True)
+            for n in CURVE
+        ),
         row("velocities over draws of the errors", spent["propagate"] / (DRAWN * DRAWS) * 1e6, "CPU-s / M draws"),
     ]
 

@@ -11,15 +11,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from figures import REPEATS, in_turns, row
 
 ROOT = Path(__file__).parents[1]
-REPEATS = 5
 FORWARD_FLOP = 41.2e3
 PRODUCTS, SHAPE = 2000, (565, 100, 100)
 
@@ -31,41 +31,6 @@ DRAWS, DRAWN = 32, 50_000
 # 7 CPU-seconds for 20 M stars, on the machine whose sgemm made 159 GFLOP/s, as a share of that limit.
 STREAM_TARGET = STREAMED * FORWARD_FLOP / 159e9 / 7.0
 MOST_MEMORY = 1.5e9
-
-
-def row(
-    name: str,
-    value: float,
-    unit: str,
-    *,
-    limit: float | None = None,
-    target: float | None = None,
-    smaller: bool = False,
-) -> dict[str, Any]:
-    """One figure; `ratio` says how near it is to the limit, and `meets` whether that is near enough."""
-    ratio = None if limit is None else (limit / value if smaller else value / limit)
-    meets = None if ratio is None or target is None else bool(ratio >= target)
-    return {
-        "name": name,
-        "value": value,
-        "unit": unit,
-        "limit": limit,
-        "ratio": ratio,
-        "target": target,
-        "meets": meets,
-    }
-
-
-def in_turns(works: Mapping[str, Callable[[], object]], repeats: int = REPEATS) -> dict[str, float]:
-    """Median CPU-seconds of each work, after one round that compiles."""
-    spent: dict[str, list[float]] = {name: [] for name in works}
-    for turn in range(repeats + 1):
-        for name, work in works.items():
-            start = time.process_time()
-            work()
-            if turn:
-                spent[name].append(time.process_time() - start)
-    return {name: statistics.median(times) for name, times in spent.items()}
 
 
 def products() -> Callable[[], object]:
