@@ -14,7 +14,7 @@ export GX_ANALYTICS_ENABLED := false
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install catalog test lint unit bench bench-mocks real clean
+.PHONY: help install catalog test lint unit bench bench-record bench-mocks real clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -48,7 +48,10 @@ unit: $(STAMP) ## the fast tests alone
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not fault and not scale and not gpu"
 
 bench: $(STAMP) ## speed beside the limit measured in the same run, into benchmarks/RESULTS.md
-	@$(BIN)/python benchmarks/speed.py
+	@$(BIN)/python benchmarks/run.py
+
+bench-record: $(STAMP) ## what takes long: ten minutes of the paper's training, and 72 M rows scored
+	@$(BIN)/python benchmarks/run.py record
 
 bench-mocks: $(STAMP) ## what making mocks costs beside its limits, into benchmarks/MOCKS.md
 	@$(BIN)/python benchmarks/mocks.py

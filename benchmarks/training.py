@@ -3,11 +3,8 @@
 The limit is TensorFlow's own sgemm at the network's hidden shape (565 x 100 x 100) on one thread; a draw costs 122.6
 kFLOP forward and backward. The careful user resamples arrays with NumPy before each pass and calls `fit`. Rates
 are of epochs after the first one, which compiles; the limit is measured between epochs. Medians of five.
-Run as ``python benchmarks/training.py [--quick]``; `measure` gives the rows.
 """
 
-import argparse
-import functools
 import itertools
 import statistics
 import tempfile
@@ -17,20 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from figures import REPEATS, STEP_FLOP, row, sgemm_flops
 
 from exsitu.model.blocks import Table, write_table
 from exsitu.model.inputs import TABLE_2, Stars, input_columns
 from exsitu.model.network import build_network
-from exsitu.model.runtime import configure, keras, tf
+from exsitu.model.runtime import keras
 from exsitu.model.training import class_weights, schedule, train
 from exsitu.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[1]
-ROUNDS, SEEDS = 5, 5
-PRODUCTS = 3000
-STEP_FLOP = 122.6e3
-TARGETS = {"training, batch 565": 0.8}
-PASSES = 10
+SEEDS, PASSES = 5, 10
+CURVE = (100_000, 1_000_000, 10_000_000)
+UNIT = "M draws / CPU-s"
 
 
 def stars(n: int, seed: int = 1, *, covariance: bool = False) -> Stars:
@@ -78,32 +74,12 @@ class Pace:
         return statistics.median(rate / limit for rate, limit in zip(self.rates, around, strict=True))
 
 
-@functools.cache
-def _products() -> Any:
-    a, b = tf.random.normal((565, 100)), tf.random.normal((100, 100))
-
-    @tf.function
-    def products() -> Any:
-        return tf.while_loop(lambda i, _: i < PRODUCTS, lambda i, x: (i + 1, tf.matmul(x, b) * 1e-2), (0, a))
-
-    products()
-    return products
-
-
-def sgemm_flops() -> float:
-    """FLOP a CPU-second of a matrix product of the hidden layers' shape."""
-    products = _products()
-    start = time.process_time()
-    products()[1].numpy()
-    return 2.0 * 565 * 100 * 100 * PRODUCTS / (time.process_time() - start)
-
-
 def ours(settings: Settings, sample: Stars | Table, few: Stars, passes: int) -> Pace:
     """Pace of our training, a stretch an epoch."""
     plan = settings.training.model_copy(update={"draws_per_star": passes})
     cut = schedule(sample, plan)
     pace = Pace(cut.chunks * cut.rows)
-    train(build_network(settings.network, seed=1), sample, few, plan, max_epochs=1 + ROUNDS, seed=1, on_epoch=pace)
+    train(build_network(settings.network, seed=1), sample, few, plan, max_epochs=1 + REPEATS, seed=1, on_epoch=pace)
     return pace
 
 
@@ -150,87 +126,63 @@ def learning(settings: Settings, passes: int = PASSES) -> tuple[list[float], lis
     return found
 
 
-def _row(
-    name: str, value: float, unit: str, *, limit: float | None = None, target: float | None = None, least: bool = True
-) -> dict[str, Any]:
-    """One figure; what the target is held against is the share of the limit where there is one."""
-    ratio = None if limit is None else value / limit
-    held = value if ratio is None else ratio
-    meets = None if target is None else bool(held >= target if least else held <= target)
-    return {
-        "name": name,
-        "value": value,
-        "unit": unit,
-        "limit": limit,
-        "ratio": ratio,
-        "target": target,
-        "meets": meets,
-    }
-
-
-def measure(*, quick: bool = False) -> list[dict[str, Any]]:
-    """Measure all; `quick` leaves the curve and the comparison of learning out."""
+def measure() -> list[dict[str, Any]]:
+    """All figures of training."""
     settings = load_settings(ROOT / "params.yaml")
+    return [*_rates(settings), *_learning_rows(settings), *_curve(settings)]
+
+
+def _rates(settings: Settings) -> list[dict[str, Any]]:
+    """Rates beside the limit, and beside the careful user's."""
     plain, few = stars(200_000), stars(2_000)
     full, few_full = stars(200_000, covariance=True), stars(2_000, covariance=True)
-    resampled = "fit on arrays resampled with NumPy"
+    theirs = Pace(len(plain))
+    careful_fit(settings, plain, 1 + REPEATS, 1, theirs)
     paces = {
         "training, batch 565": ours(settings, plain, few, 5),
-        resampled: Pace(len(plain)),
         "training, full covariance": ours(settings, full, few_full, 5),
+        "fit on arrays resampled with NumPy": theirs,
     }
-    careful_fit(settings, plain, 1 + ROUNDS, 1, paces[resampled])
-    with tempfile.TemporaryDirectory() as folder:
-        held = write_table(Path(folder) / "rows", (stars(200_000, seed) for seed in range(5)), seed=1)
-        paces["training, 1 M stars from a file"] = ours(settings, held, few, 1)
-    limit = statistics.median(itertools.chain.from_iterable(pace.limits for pace in paces.values()))
-    rows = [
-        _row(name, pace.share * limit, "draws/cpu-s", limit=limit, target=TARGETS.get(name))
-        for name, pace in paces.items()
+    limit = statistics.median(itertools.chain.from_iterable(pace.limits for pace in paces.values())) / 1e6
+    rates = {name: pace.share * limit for name, pace in paces.items()}
+    targets = {"training, batch 565": 0.8}
+    mine, other = rates["training, batch 565"], rates["fit on arrays resampled with NumPy"]
+    return [
+        *(row(name, rate, UNIT, limit=limit, target=targets.get(name)) for name, rate in rates.items()),
+        row("training against that fit", mine, UNIT, limit=other, target=3.0),
     ]
-    over = paces["training, batch 565"].share / paces[resampled].share
-    rows.append(_row("training over that fit", over, "times", target=3.0))
-    return rows if quick else [*rows, *_learning_rows(settings), *_curve(settings, few)]
 
 
 def _learning_rows(settings: Settings) -> list[dict[str, Any]]:
-    """Losses after equal draws, and their difference in units of the spread over seeds."""
+    """Losses after equal draws, and their difference beside the spread over seeds."""
     mine, theirs = learning(settings)
-    spread = statistics.stdev(theirs)
+    spread, difference = statistics.stdev(theirs), abs(statistics.mean(mine) - statistics.mean(theirs))
+    draws = f"{PASSES * 50_000 / 1e6:g} M draws"
     return [
-        _row("loss after 0.5 M draws", statistics.mean(mine), "nat"),
-        _row("loss after 0.5 M draws, that fit", statistics.mean(theirs), "nat"),
-        _row("their seeds' spread", spread, "nat"),
-        _row(
-            "difference of the losses",
-            abs(statistics.mean(mine) - statistics.mean(theirs)) / spread,
-            "spreads",
-            target=1.0,
-            least=False,
-        ),
+        row(f"validation loss after {draws}", statistics.mean(mine), "nat"),
+        row(f"validation loss after {draws}, that fit", statistics.mean(theirs), "nat"),
+        row("difference of the two, and the spread of that fit over seeds", difference, "nat", limit=spread, target=1.0,
+            smaller=True),
+    ]  # fmt: skip
+
+
+def _curve(settings: Settings) -> list[dict[str, Any]]:
+    """Cost of a draw by number of stars, from memory and from a file; flat is what it has to be."""
+    few, costs = stars(2_000), {}
+    for n in CURVE:
+        with tempfile.TemporaryDirectory() as folder:
+            held = write_table(Path(folder) / "rows", (stars(100_000, seed) for seed in range(n // 100_000)), seed=1)
+            pace = ours(settings, held, few, max(1, 1_000_000 // n))
+        costs[n] = 1.0 / pace.share
+    first = costs[CURVE[0]]
+    return [
+        row(
+            f"training on {n:,} stars from a file",
+            cost,
+            "times the limit's CPU-s",
+            limit=first,
+            target=0.9,
+            smaller=True,
+        )
+        for n, cost in costs.items()
     ]
-
-
-def _curve(settings: Settings, few: Stars) -> list[dict[str, Any]]:
-    """Share of the limit against the number of stars."""
-    rows = []
-    for n in (100_000, 1_000_000, 5_000_000):
-        pace = ours(settings, stars(n), few, max(1, 500_000 // n))
-        rows.append(_row(f"share of the limit, {n:,} stars", pace.share, "of 1"))
-    return rows
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    configure(threads=1)
-    print("| what | value | of the limit | target | meets |\n|---|---|---|---|---|")
-    for row in measure(quick=parser.parse_args().quick):
-        share = "" if row["ratio"] is None else f"{100 * row['ratio']:.0f} %"
-        target = "" if row["target"] is None else f"{row['target']:g}"
-        print(f"| {row['name']} | {row['value']:.4g} {row['unit']} | {share} | {target} | {row['meets'] or ''} |")
-
-
-if __name__ == "__main__":
-    main()

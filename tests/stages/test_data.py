@@ -101,7 +101,7 @@ def test_a_maker_that_fails_leaves_the_old_data(written: Path, settings: Setting
     def fail(*_: object, progress: bool) -> None:
         raise InputError("no galaxy")
 
-    monkeypatch.setattr(stage, "_run_all", fail)
+    monkeypatch.setattr(stage, "run_jobs", fail)
     with pytest.raises(InputError, match="no galaxy"):
         make_data(settings, output=written, reports=tmp_path, suites=tmp_path, progress=False)
     assert read_json(written / "data.json")["identity"] == "older"
@@ -112,12 +112,12 @@ def test_a_maker_that_fails_leaves_the_old_data(written: Path, settings: Setting
 def test_a_table_that_fails_its_gate_is_never_published_and_leaves_a_report(
     settings: Settings, tmp_path: Path, repository: Path, monkeypatch
 ):
-    def make(makers: list, **_: object) -> None:
-        folder = makers[0][2][-1]
+    def make(jobs: list, **_: object) -> None:
+        folder = jobs[0].arguments["folder"]
         stars = pd.DataFrame({"source_id": [1, 1, 2], "ra": [1.0, 2.0, np.nan], "parallax": [0.001, 0.002, 0.003]})
         write_parquet(folder / "mocks" / "m12i" / "lsr0.parquet", [stars])
 
-    monkeypatch.setattr(stage, "_run_all", make)
+    monkeypatch.setattr(stage, "run_jobs", make)
     with pytest.raises(GateError, match="mock_survey"):
         make_data(
             settings,

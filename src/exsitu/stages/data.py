@@ -1,16 +1,14 @@
 """The stage ``data``: build or import the mock surveys and the Milky Way, and fetch the real stars everyone has."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from exsitu import gates
 from exsitu.errors import InputError
+from exsitu.parallel import Job, run_jobs
 from exsitu.provenance import publish_folder, read_json, sha256_file, sha256_json, sha256_tree, write_json
 from exsitu.samples import passes_quality_cut
 from exsitu.settings import Galaxy, Mocks, Settings
@@ -72,7 +70,7 @@ def make_data(
         log.info("%s is present and current (identity %s…): left alone", output, identity[:12])
         return False
     with publish_folder(output, replace=True) as staged:
-        _run_all(_makers(settings, kept, staged), progress=progress)
+        run_jobs(_makers(settings, kept, staged), progress=progress)
         _check_all(staged, reports, suites, progress=progress)
         write_json(staged / _MANIFEST, {"identity": identity, "sha256": _digests(staged)})
     return True
@@ -165,38 +163,21 @@ def _is_current(folder: Path, identity: str) -> bool:
     return manifest.is_file() and read_json(manifest)["identity"] == identity
 
 
-def _makers(
-    settings: Settings, kept: Path | None, folder: Path
-) -> list[tuple[str, Callable[..., Any], tuple[Any, ...]]]:
+def _makers(settings: Settings, kept: Path | None, folder: Path) -> list[Job]:
     """What has to be made, each independent of the others."""
     wanted = (
         (settings.data.target, settings.mocks.of_target),  # first, because it takes longest
         (settings.data.pretraining, settings.mocks),
     )
-    makers: list[tuple[str, Callable[..., Any], tuple[Any, ...]]] = [
-        (f"mock surveys {', '.join(galaxy.surveys)}", _make_mocks, (settings, mocks, galaxy, kept, folder))
-        for galaxy, mocks in wanted
+    told = {"settings": settings, "folder": folder}
+    return [
+        *(
+            Job(f"mocks {', '.join(of.surveys)}", _make_mocks, {**told, "mocks": mocks, "galaxy": of, "kept": kept})
+            for of, mocks in wanted
+        ),
+        Job("the Milky Way", _make_milky_way, {**told, "kept": kept}),
+        Job("Hipparcos-2", _fetch_hipparcos, told),
     ]
-    makers.append(("the Milky Way", _make_milky_way, (settings, kept, folder)))
-    makers.append(("Hipparcos-2", _fetch_hipparcos, (settings, folder)))
-    return makers
-
-
-def _run_all(makers: list[tuple[str, Callable[..., Any], tuple[Any, ...]]], *, progress: bool) -> None:
-    """One process a core, one thread each; the first failure stops the stage."""
-    from tqdm import tqdm
-
-    with ProcessPoolExecutor(max_workers=2, mp_context=get_context("spawn")) as pool:
-        running = {pool.submit(function, *arguments): name for name, function, arguments in makers}
-        for name in running.values():
-            log.info("making %s", name)
-        try:
-            for done in tqdm(as_completed(running), "making", len(running), disable=not progress):
-                done.result()
-                log.info("made %s", running[done])
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
 
 
 def _make_mocks(settings: Settings, mocks: Mocks, galaxy: Galaxy, kept: Path | None, folder: Path) -> None:

@@ -1,0 +1,64 @@
+"""Two models at once, a process a core, against one after the other: draws a second of wall time, in turns.
+
+Wall time is what counts here, so that the figure is of this machine at this hour: cores that share memory and a clock
+do less each when both work. What two independent matrix products reach tells how much.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+from figures import REPEATS, row
+
+from exsitu.parallel import Job, cores, run_jobs
+
+TURNS = 3
+
+
+def trained(seed: int) -> float:
+    """Draws a second of wall time over five epochs, the first not counted."""
+    import training as bench
+
+    settings = bench.load_settings(bench.ROOT / "params.yaml")
+    plan = settings.training.model_copy(update={"draws_per_star": 10})
+    sample, ends = bench.stars(100_000, seed), []
+    cut = bench.schedule(sample, plan)
+    network = bench.build_network(settings.network, seed=seed)
+    bench.train(
+        network, sample, bench.stars(2_000), plan, max_epochs=1 + REPEATS, seed=seed,
+        on_epoch=lambda *_: ends.append(time.perf_counter()),
+    )  # fmt: skip
+    return REPEATS * cut.chunks * cut.rows / (ends[-1] - ends[0])
+
+
+def multiplied(seed: int) -> float:
+    """Rounds of matrix products a second of wall time."""
+    from figures import products
+
+    del seed
+    work, begin = products(), time.perf_counter()
+    for _ in range(20):
+        work()
+    return 20.0 / (time.perf_counter() - begin)
+
+
+def gain(work: Callable[[int], float]) -> float:
+    """What all cores do together over what one does alone, median over turns."""
+    ratios = []
+    for _ in range(TURNS):
+        rates = [
+            sum(run_jobs([Job(f"seed {seed}", work, {"seed": seed}) for seed in range(n)], progress=False).values())
+            for n in (1, cores())
+        ]
+        ratios.append(rates[1] / rates[0])
+    return statistics.median(ratios)
+
+
+def measure() -> list[dict[str, Any]]:
+    """Gains of models and of bare matrix products."""
+    bare = gain(multiplied)
+    return [
+        row("matrix products, a process a core against one process", bare, "times", limit=float(cores())),
+        row("models, a process a core against one process", gain(trained), "times", limit=bare, target=0.9),
+    ]
