@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from exsitu.registry import find_weights, read_champion
 from exsitu.settings import Settings
@@ -80,7 +79,7 @@ def score(
     )
     scores = _scored(chunks, scorer, counts, draws=draws, seed=seed)
     if output is not None:
-        write_parquet(output, scores, metadata={"weights_sha256": scorer.card.weights_sha256})
+        write_parquet(output, scores, metadata={"weights_sha256": scorer.card.weights_sha256}, complete=True)
     else:
         for _ in scores:
             pass
@@ -89,7 +88,7 @@ def score(
 
 def _scored(
     chunks: Iterator[Columns], scorer: Any, counts: dict[str, Any], *, draws: int, seed: int
-) -> Iterator[pd.DataFrame]:
+) -> Iterator[Columns]:
     for chunk in chunks:
         found, flags = scorer.score_columns(chunk)
         rows = np.arange(counts["rows"], counts["rows"] + len(found), dtype=np.int64)
@@ -100,7 +99,7 @@ def _scored(
         counts["rows"] += len(found)
         counts["scored"] += int(np.count_nonzero(np.isfinite(found)))
         counts["selected"] += int(np.count_nonzero(found > counts["cut"]))
-        yield pd.DataFrame({"row": rows, **ids, "score": found, **spread, "flags": flags}, copy=False)
+        yield {"row": rows, **ids, "score": found, **spread, "flags": flags}
 
 
 def load_scorer(
@@ -139,17 +138,18 @@ def load_scorer(
     InputError
         If there is no champion or model, or its weights are not what they should be.
     """
-    from exsitu.model.network import load_model
-    from exsitu.model.scoring import Scorer
+    from exsitu.model.loading import open_scorer
     from exsitu.provenance import read_json
 
-    if model is not None:
-        network, card = load_model(model)
-        cut = float(read_json(model / "recipe.json")["cut"])
-    else:
-        champion = read_champion(champion_file)
-        folder = find_weights(champion, models, settings.tracking)
-        network, card = load_model(folder, weights_sha256=champion.weights_sha256)
-        cut = champion.cut
     limit = settings.quality.max_fractional_parallax_error
-    return Scorer(network, card, max_fractional_parallax_error=limit, require_errors=require_errors), cut
+    if model is not None:
+        scorer = open_scorer(model, max_fractional_parallax_error=limit, require_errors=require_errors)
+        return scorer, float(read_json(model / "recipe.json")["cut"])
+    champion = read_champion(champion_file)
+    scorer = open_scorer(
+        find_weights(champion, models, settings.tracking),
+        max_fractional_parallax_error=limit,
+        require_errors=require_errors,
+        weights_sha256=champion.weights_sha256,
+    )
+    return scorer, champion.cut
