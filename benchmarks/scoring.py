@@ -62,12 +62,12 @@ def model() -> tuple[Any, Any]:
 
 
 def survey(n: int, seed: int = 1) -> pd.DataFrame:
-    """Twelve columns of stars that all pass the cut."""
+    """Twelve columns of stars that all pass the cut, in the order of their ids, which have gaps as Gaia's have."""
     rng = np.random.default_rng(seed)
     parallax = rng.uniform(0.1, 3.0, n)
     return pd.DataFrame(
         {
-            "source_id": np.arange(n) + (seed << 40),
+            "source_id": np.sort(rng.integers(1 << 40, size=n)) + (seed << 40),
             "ra": rng.uniform(0.0, 360.0, n),
             "dec": rng.uniform(-90.0, 90.0, n),
             "l": rng.uniform(-180.0, 180.0, n),

@@ -31,6 +31,7 @@ FLOORS = {
     "surveys": 3,
     "catalog": 4,
     "mocks": 4,
+    "partitions": 4,
     "samples": 4,
     "stages": 5,
     "cli": 6,
@@ -42,6 +43,7 @@ TOOLS = {
     "great_expectations": {"gates"},
     "prefect": set(),
     "dvc": set(),
+    "lsdb": {"partitions"},
 }
 
 

@@ -257,6 +257,22 @@ def test_nan_stays_nan_and_is_no_null(tmp_path):
     assert np.isnan(column_.to_numpy()).sum() == 167
 
 
+def test_arrays_are_written_as_frames_are(tmp_path):
+    frame = stars()
+    write_parquet(tmp_path / "a.parquet", [frame])
+    write_parquet(tmp_path / "b.parquet", [{str(name): frame[name].to_numpy() for name in frame}])
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+def test_a_complete_table_says_that_no_value_is_missing_and_reads_the_same(tmp_path):
+    frame = stars()
+    write_parquet(tmp_path / "a.parquet", [frame])
+    write_parquet(tmp_path / "b.parquet", [frame], complete=True)
+    assert {field.nullable for field in pq.read_schema(tmp_path / "a.parquet")} == {True}
+    assert {field.nullable for field in pq.read_schema(tmp_path / "b.parquet")} == {False}
+    pd.testing.assert_frame_equal(read_parquet(tmp_path / "b.parquet"), read_parquet(tmp_path / "a.parquet"))
+
+
 def test_parquet_is_compressed_by_zstd(tmp_path):
     write_parquet(tmp_path / "t.parquet", [stars()])
     group = pq.ParquetFile(tmp_path / "t.parquet").metadata.row_group(0)

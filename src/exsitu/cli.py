@@ -284,8 +284,8 @@ def verify(ctx: click.Context, folder: Path, *, audit: bool, as_json: bool) -> N
 
 
 @main.command()
-@click.option("--input", "path", type=_FILE, required=True, help="Stars, in any format exsitu reads.")
-@click.option("--output", type=_FILE, help="Parquet file to write: row, source_id, score, flags.")
+@click.option("--input", "path", type=_FOLDER, required=True, help="Stars, in any format exsitu reads, or as HATS.")
+@click.option("--output", type=_FOLDER, help="Parquet file to write (of HATS: folder): row, source_id, score, flags.")
 @click.option("--release", "data_release", help="Data release of the file, such as gaia_dr3; guessed otherwise.")
 @click.option("--model", type=_FOLDER, help="Model folder to use instead of the champion.")
 @click.option("--cut", type=click.FloatRange(0, 1), help="Score cut to count with instead of the champion's.")

@@ -4,6 +4,7 @@ Reading keeps the file's own names (``exsitu.surveys`` maps them onto the regist
 columns alone and is deterministic: the same rows give the same bytes, however they were chunked.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from exsitu.columns import Column, column, nearest
 from exsitu.errors import InputError
@@ -23,6 +25,9 @@ from exsitu.text_formats import TEXT_FORMATS
 
 FORMATS: Mapping[str, Format] = MappingProxyType({**BINARY_FORMATS, **TEXT_FORMATS})
 """Every format exsitu reads."""
+
+Chunk = pd.DataFrame | Mapping[str, NDArray[Any]]
+"""Rows to write: a frame, or arrays by the names of their columns."""
 
 _ROW_GROUP = 1 << 17
 """Rows of one Parquet row group; fixed, so that the bytes do not depend on the caller's chunks."""
@@ -191,9 +196,10 @@ def _counted(info: TableInfo, names: Sequence[str], chunk_rows: int) -> Iterator
         raise InputError(f"{info.path} is empty: {len(names)} columns, 0 rows; at least one row is needed")
 
 
-def _field(c: Column) -> Any:
+def _field(c: Column, *, complete: bool) -> Any:
     kind = pa.string() if c.dtype == "str" else pa.from_numpy_dtype(np.dtype(c.dtype))
-    return pa.field(c.name, kind, metadata={"unit": c.unit, "ucd": c.ucd, "description": c.description})
+    said = {"unit": c.unit, "ucd": c.ucd, "description": c.description}
+    return pa.field(c.name, kind, nullable=not complete, metadata=said)
 
 
 def _arrow(c: Column, values: "pd.Series[Any]") -> Any:
@@ -201,6 +207,8 @@ def _arrow(c: Column, values: "pd.Series[Any]") -> Any:
     if c.dtype == "str":
         return pa.array([None if v is pd.NA or v != v else str(v) for v in values], pa.string())  # noqa: PLR0124 - NaN test
     target, source = np.dtype(c.dtype), values.dtype
+    if source == target:
+        return pa.array(values.to_numpy(), from_pandas=False)
     if target.kind in "iub" and (values.isna().any() or source.kind not in ("b" if target.kind == "b" else "iu")):
         raise InputError(
             f"{c.name} is {source} with {int(values.isna().sum())} missing; the table needs whole {target}"
@@ -212,16 +220,18 @@ def _arrow(c: Column, values: "pd.Series[Any]") -> Any:
     return pa.array(cast, from_pandas=False)
 
 
-def _batches(path: Path, frames: Iterable[pd.DataFrame], names: list[str]) -> Iterator[Any]:
+def _batches(path: Path, chunks: Iterable[Chunk], schema: Any) -> Iterator[Any]:
     """Arrow tables of exactly one row group each, but for the last."""
-    schema = pa.schema([_field(column(name)) for name in names])
+    names = schema.names
     held: list[Any] = []
     rows = 0
-    for frame in frames:
-        if sorted(frame.columns) != sorted(names):
-            raise InputError(f"{path}: a chunk has columns {sorted(frame.columns)}, the first had {sorted(names)}")
-        held.append(pa.Table.from_arrays([_arrow(column(n), frame[n]) for n in names], schema=schema))
-        rows += len(frame)
+    for chunk in chunks:
+        given = sorted(map(str, chunk))
+        if given != sorted(names):
+            raise InputError(f"{path}: a chunk has columns {given}, the first had {sorted(names)}")
+        arrays = [_arrow(column(n), pd.Series(chunk[n], copy=False)) for n in names]
+        held.append(pa.Table.from_arrays(arrays, schema=schema))
+        rows += held[-1].num_rows
         while rows >= _ROW_GROUP:
             joined = pa.concat_tables(held)
             yield joined.slice(0, _ROW_GROUP).combine_chunks()
@@ -231,21 +241,29 @@ def _batches(path: Path, frames: Iterable[pd.DataFrame], names: list[str]) -> It
 
 
 def write_parquet(
-    path: Path, frames: Iterable[pd.DataFrame], *, metadata: Mapping[str, str] | None = None, allow_empty: bool = False
+    path: Path,
+    chunks: Iterable[Chunk],
+    *,
+    metadata: Mapping[str, str] | None = None,
+    allow_empty: bool = False,
+    complete: bool = False,
 ) -> int:
     """
-    Write frames of registry columns as one Parquet file with page checksums.
+    Write chunks of registry columns as one Parquet file with page checksums.
 
     Parameters
     ----------
     path : Path
         Target file; it appears whole or not at all.
-    frames : iterable of DataFrame
-        Chunks with the same columns; a single frame goes in a list.
+    chunks : iterable of DataFrame, or of mappings of str to ndarray, shape (n_rows,)
+        Chunks with the same columns; a single one goes in a list. Arrays of a column's own type are not copied: leave
+        them as they are until the next chunk but one has been asked for.
     metadata : mapping of str to str, optional
         What the file says of itself (galaxy, seed, release ...); no times, so that equal input gives equal bytes.
     allow_empty : bool
         Write a table without rows instead of refusing it.
+    complete : bool
+        Say in the file that no row lacks a value (NaN is one); it is then quicker to write and to read.
 
     Returns
     -------
@@ -258,35 +276,29 @@ def write_parquet(
         If a column is unknown to the registry, an integer column holds floats or missing values, chunks differ in their
         columns, or there are no rows and none were allowed; the target is then left as it was.
     """
-    chunks = iter(frames)
-    first = next(chunks, None)
+    given = iter(chunks)
+    first = next(given, None)
     if first is None:
         raise InputError(f"nothing to write to {path}: no chunk came; at least one row is needed")
-    names = list(first.columns)
-    fields = [_field(column(name)) for name in names]
-    schema = pa.schema(fields, metadata=dict(sorted((metadata or {}).items())))
+    schema = pa.schema([_field(column(str(name)), complete=complete) for name in first])
+    said = dict(sorted((metadata or {}).items()))
     rows = 0
     with publish_file(Path(path)) as staged:
         with pq.ParquetWriter(
             staged,
-            schema,
+            schema.with_metadata(said),
             compression="zstd",
-            use_dictionary=[f.name for f in fields if f.type == pa.string()],
+            use_dictionary=[f.name for f in schema if f.type == pa.string()],
             # Row numbers that only count are a third of the cost of a file of scores, unless written as steps.
-            column_encoding={"row": "DELTA_BINARY_PACKED"} if "row" in names else None,
+            column_encoding={"row": "DELTA_BINARY_PACKED"} if "row" in schema.names else None,
             write_page_checksum=True,
         ) as writer:
-            for table in _batches(Path(path), _chain(first, chunks), names):
-                writer.write_table(table.replace_schema_metadata(schema.metadata), row_group_size=_ROW_GROUP)
+            for table in _batches(Path(path), itertools.chain([first], given), schema):
+                writer.write_table(table.replace_schema_metadata(said), row_group_size=_ROW_GROUP)
                 rows += table.num_rows
         if rows == 0 and not allow_empty:
             raise InputError(f"nothing to write to {path}: 0 rows; at least one row is needed")
     return rows
-
-
-def _chain(first: pd.DataFrame, rest: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-    yield first
-    yield from rest
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:

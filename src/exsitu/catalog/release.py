@@ -335,7 +335,7 @@ class _Tally:
 
 def _write_scores(path: Path, scored: Iterator[pd.DataFrame], tally: _Tally) -> None:
     try:
-        write_parquet(path, scored)
+        write_parquet(path, scored, complete=True)
     except InputError as error:
         if tally.read and not tally.passing:
             raise ReleaseError(

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from exsitu.errors import InputError
+from exsitu.partitions import Scoring, count_catalog, require_hats, score_catalog
 from exsitu.registry import find_weights, read_champion
 from exsitu.settings import Settings
 from exsitu.surveys.columnar import Columns, read_columns
@@ -35,9 +36,11 @@ def score(
     settings : Settings
         Quality cut, chunk size, tracking.
     path : Path
-        Stars in any readable format: ``ra, dec`` or ``l, b``, ``pmra, pmdec, parallax`` and its error.
+        Stars in any readable format: ``ra, dec`` or ``l, b``, ``pmra, pmdec, parallax`` and its error; or the folder of
+        a HATS catalog of them.
     output : Path, optional
-        Parquet file to write: ``row``, ``source_id`` where there is one, ``score``, ``flags``, in input order.
+        Parquet file to write: ``row``, ``source_id`` where there is one, ``score``, ``flags``, in input order. For
+        a HATS catalog it is needed: folder of another one, with position, ``source_id``, ``score``, ``flags``.
     data_release : str, optional
         Data release of the file; guessed otherwise.
     model : Path, optional
@@ -65,6 +68,11 @@ def score(
     InputError
         If the file cannot be used as it is.
     """
+    if path.is_dir():
+        how = {"release": data_release, "allow_missing_errors": allow_missing_errors, "draws": draws, "seed": seed}
+        return _score_catalog(
+            settings, path, output, model=model, cut=cut, champion_file=champion_file, models=models, how=how
+        )
     recognise(path)  # a mistyped path is no reason to load a network
     scorer, recipe_cut = load_scorer(
         settings, champion_file, models, model=model, require_errors=not allow_missing_errors
@@ -80,16 +88,37 @@ def score(
     )
     scores = _scored(chunks, scorer, counts, draws=draws, seed=seed)
     if output is not None:
-        write_parquet(output, scores, metadata={"weights_sha256": scorer.card.weights_sha256})
+        write_parquet(output, scores, metadata={"weights_sha256": scorer.card.weights_sha256}, complete=True)
     else:
         for _ in scores:
             pass
     return counts
 
 
+def _score_catalog(
+    settings: Settings,
+    path: Path,
+    output: Path | None,
+    *,
+    model: Path | None,
+    cut: float | None,
+    champion_file: Path,
+    models: Sequence[Path],
+    how: dict[str, Any],
+) -> dict[str, Any]:
+    if output is None:
+        raise InputError(f"{path} is a folder and there is no place for its scores: name a new folder with --output")
+    require_hats(path, output)
+    require_errors = not how["allow_missing_errors"]
+    scorer, recipe_cut, folder = _opened(settings, champion_file, models, model, require_errors=require_errors)
+    limit = settings.quality.max_fractional_parallax_error
+    score_catalog(path, Scoring(folder.absolute(), scorer.card.weights_sha256, limit, **how), output)
+    return count_catalog(output, recipe_cut if cut is None else cut)
+
+
 def _scored(
     chunks: Iterator[Columns], scorer: Any, counts: dict[str, Any], *, draws: int, seed: int
-) -> Iterator[pd.DataFrame]:
+) -> Iterator[Columns]:
     for chunk in chunks:
         found, flags = scorer.score_columns(chunk)
         rows = np.arange(counts["rows"], counts["rows"] + len(found), dtype=np.int64)
@@ -100,7 +129,7 @@ def _scored(
         counts["rows"] += len(found)
         counts["scored"] += int(np.count_nonzero(np.isfinite(found)))
         counts["selected"] += int(np.count_nonzero(found > counts["cut"]))
-        yield pd.DataFrame({"row": rows, **ids, "score": found, **spread, "flags": flags}, copy=False)
+        yield {"row": rows, **ids, "score": found, **spread, "flags": flags}
 
 
 def load_scorer(
@@ -139,17 +168,25 @@ def load_scorer(
     InputError
         If there is no champion or model, or its weights are not what they should be.
     """
-    from exsitu.model.network import load_model
-    from exsitu.model.scoring import Scorer
+    scorer, cut, _ = _opened(settings, champion_file, models, model, require_errors=require_errors)
+    return scorer, cut
+
+
+def _opened(
+    settings: Settings, champion_file: Path, models: Sequence[Path], model: Path | None, *, require_errors: bool
+) -> tuple[Any, float, Path]:
+    """The scorer, the recipe's score cut, and the folder of the model."""
+    from exsitu.model.loading import open_scorer
     from exsitu.provenance import read_json
 
-    if model is not None:
-        network, card = load_model(model)
-        cut = float(read_json(model / "recipe.json")["cut"])
-    else:
+    champion, folder = None, model
+    if folder is None:
         champion = read_champion(champion_file)
         folder = find_weights(champion, models, settings.tracking)
-        network, card = load_model(folder, weights_sha256=champion.weights_sha256)
-        cut = champion.cut
-    limit = settings.quality.max_fractional_parallax_error
-    return Scorer(network, card, max_fractional_parallax_error=limit, require_errors=require_errors), cut
+    scorer = open_scorer(
+        folder,
+        max_fractional_parallax_error=settings.quality.max_fractional_parallax_error,
+        require_errors=require_errors,
+        weights_sha256=None if champion is None else champion.weights_sha256,
+    )
+    return scorer, float(read_json(folder / "recipe.json")["cut"]) if champion is None else champion.cut, folder

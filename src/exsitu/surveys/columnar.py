@@ -1,10 +1,11 @@
 """A survey as plain arrays, chunk by chunk: what `read_survey` gives, without tables on the way from Parquet."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from exsitu.columns import column
@@ -12,7 +13,8 @@ from exsitu.errors import InputError
 from exsitu.phase_space import galactic_to_icrs, icrs_to_galactic
 from exsitu.surveys.apogee import COLUMNS as APOGEE_COLUMNS
 from exsitu.surveys.apogee import is_apogee
-from exsitu.surveys.reader import read_survey, registry_names, typed, wrapped
+from exsitu.surveys.gaia import refuse_other_release
+from exsitu.surveys.reader import missing_column, read_survey, registry_names, typed, wrapped
 from exsitu.surveys.units import unit_factor
 from exsitu.table_formats import arrow_frame, reading
 from exsitu.tables import TableInfo, describe
@@ -76,6 +78,107 @@ def read_columns(
     if info.format == "parquet" and not is_apogee(info):
         return _parquet_columns(info, wanted, release, chunk_rows)
     return ({n: frame[n].to_numpy() for n in wanted} for frame in frames)
+
+
+def frame_columns(
+    frame: pd.DataFrame,
+    names: Sequence[str],
+    *,
+    optional: Sequence[str] = (),
+    release: str | None = None,
+    units: Mapping[str, str] | None = None,
+    allow_missing_errors: bool = False,
+) -> Columns:
+    """
+    Bring a table in memory into the registry's names and units: `read_columns`, of one partition of a survey.
+
+    Parameters
+    ----------
+    frame : DataFrame, n_stars rows
+        Part of a survey under its own column names, of NumPy, nullable or Arrow types.
+    names : sequence of str
+        Columns wanted.
+    optional : sequence of str
+        Columns wanted if the table has them.
+    release : str, optional
+        A key of ``exsitu.columns.RELEASES``; every known spelling counts otherwise.
+    units : mapping of str to str, optional
+        Units by the table's own names, where they are not the registry's.
+    allow_missing_errors : bool
+        Accept a table without parallax errors; ``parallax_error`` is then NaN.
+
+    Returns
+    -------
+    dict
+        ``{name: array of shape (n_stars,)}``.
+
+    Raises
+    ------
+    InputError
+        If a column is missing, in a unit that cannot be converted, or holds what its type does not allow.
+    """
+    stated = {str(name): (units or {}).get(str(name)) for name in frame}
+    info = TableInfo(Path("the table"), "frame", stated, len(frame))
+    wanted, read = _chosen(info, names, optional, release, allow_missing_errors=allow_missing_errors)
+    found = {}
+    for name, native in read.items():
+        source = f"{info.path}: {native}"
+        factor = unit_factor(column(name), stated[native], source)
+        found[name] = np.asarray(typed(column(name), frame[native], factor, source))
+    return _placed(found, wanted, len(frame))
+
+
+def native_columns(
+    held: Sequence[str],
+    names: Sequence[str],
+    *,
+    optional: Sequence[str] = (),
+    release: str | None = None,
+    allow_missing_errors: bool = False,
+) -> list[str]:
+    """
+    Name the columns of a survey that `frame_columns` needs.
+
+    Parameters
+    ----------
+    held : sequence of str
+        The survey's own column names.
+    names : sequence of str
+        Columns wanted.
+    optional : sequence of str
+        Columns wanted if the survey has them.
+    release : str, optional
+        As in `frame_columns`.
+    allow_missing_errors : bool
+        As in `frame_columns`.
+
+    Returns
+    -------
+    list of str
+        Of `held`.
+
+    Raises
+    ------
+    InputError
+        If a column is missing.
+    """
+    info = TableInfo(Path("the table"), "frame", dict.fromkeys(held), None)
+    return list(_chosen(info, names, optional, release, allow_missing_errors=allow_missing_errors)[1].values())
+
+
+def _chosen(
+    info: TableInfo, names: Sequence[str], optional: Sequence[str], release: str | None, *, allow_missing_errors: bool
+) -> tuple[list[str], dict[str, str]]:
+    """Columns to give, and those to read for them under the table's own names."""
+    refuse_other_release(info, release)
+    held = {name: native for name, native in registry_names(info, release).items() if native is not None}
+    placed = set(_GALACTIC) <= set(held) or set(_EQUATORIAL) <= set(held)
+    for name in names:
+        made = (placed and name in _GALACTIC + _EQUATORIAL) or (allow_missing_errors and name == "parallax_error")
+        if name not in held and not made:
+            raise missing_column(info, name)
+    wanted = list(dict.fromkeys((*names, *(n for n in optional if n in held))))
+    return wanted, {name: held[name] for name in _read(wanted, held)}
 
 
 def _parquet_columns(info: TableInfo, wanted: Sequence[str], release: str | None, chunk_rows: int) -> Iterator[Columns]:

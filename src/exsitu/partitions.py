@@ -1,0 +1,229 @@
+"""A survey that lies in partitions: one function of one partition, for Dask and LSDB, and whole HATS catalogs by it."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from exsitu.errors import InputError
+from exsitu.provenance import publish_folder
+from exsitu.surveys.columnar import frame_columns, native_columns
+
+_EXTRA = "hats"
+_PROPERTIES = ("hats.properties", "collection.properties")
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """
+    All that decides the scores of a partition; small, so that it travels to every worker.
+
+    Parameters
+    ----------
+    model : Path
+        Folder of the model, where every worker can read it.
+    weights_sha256 : str
+        Digest its weights must have.
+    max_fractional_parallax_error : float
+        A star is scored if 0 < parallax_error / parallax < this.
+    release : str or None
+        A key of ``exsitu.columns.RELEASES``; every known spelling of a column counts otherwise.
+    allow_missing_errors : bool
+        Score stars without a parallax error, and flag them.
+    draws : int
+        Draws of the measurement errors for the spread; they need a ``source_id``.
+    seed : int
+        Seed of the draws.
+    """
+
+    model: Path
+    weights_sha256: str
+    max_fractional_parallax_error: float
+    release: str | None = None
+    allow_missing_errors: bool = False
+    draws: int = 0
+    seed: int = 0
+
+
+def score_partition(
+    frame: pd.DataFrame, scoring: Scoring, *, keep: tuple[str, ...] = (), units: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """
+    Score one partition of a survey: what ``dask.dataframe.map_partitions`` and LSDB's ``Catalog.map_partitions`` call.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Stars under the survey's own column names; it may have no rows.
+    scoring : Scoring
+        Model and cut. A process loads the model at its first partition.
+    keep : tuple of str
+        Columns to hand on as they are, beside the scores; LSDB asks for those of the position.
+    units : mapping of str to str, optional
+        Units by the survey's own column names, where they are not the registry's.
+
+    Returns
+    -------
+    DataFrame
+        With the index of `frame`: `keep`, ``source_id`` where there is one, ``score`` (float32; NaN where there is
+        none), with draws ``score_mean``, ``score_p16``, ``score_p84``, and ``flags`` (int32).
+
+    Raises
+    ------
+    InputError
+        If the model is not the one named, a column is missing or not of its type, or draws lack a ``source_id``.
+    """
+    scorer = _scorer(scoring)
+    columns = frame_columns(
+        frame,
+        scorer.columns_for(scoring.draws),
+        optional=scorer.optional_for(scoring.draws),
+        release=scoring.release,
+        units=units,
+        allow_missing_errors=scoring.allow_missing_errors,
+    )
+    score, flags = scorer.score_columns(columns)
+    ids = {"source_id": columns["source_id"]} if "source_id" in columns else {}
+    spread = {}
+    if scoring.draws:
+        if not ids:
+            raise InputError("the partitions have no column 'source_id', by which a star's draws are named; add one")
+        spread = scorer.spread_columns(columns, score, ids["source_id"], draws=scoring.draws, seed=scoring.seed)
+    return frame[list(keep)].assign(**ids, score=score, **spread, flags=flags)
+
+
+def require_hats(path: Path, output: Path) -> None:
+    """
+    Refuse what `score_catalog` could not do, before anything is loaded for it.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of the catalog.
+    output : Path
+        Folder to write.
+
+    Raises
+    ------
+    InputError
+        If `path` is no HATS catalog, `output` exists, or LSDB is not installed.
+    """
+    if not any((path / name).is_file() for name in _PROPERTIES):
+        raise InputError(f"{path} is a folder without {' or '.join(_PROPERTIES)}: give a HATS catalog, or one file")
+    if output.exists():
+        raise InputError(f"{output} exists; name a folder that does not, for the catalog of scores")
+    _lsdb()
+
+
+def score_catalog(path: Path, scoring: Scoring, output: Path) -> None:
+    """
+    Score a HATS catalog, partition by partition, into another one.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of the catalog.
+    scoring : Scoring
+        Model and cut.
+    output : Path
+        Folder to write: a HATS catalog of position, ``source_id``, scores and flags. It appears whole or not at all.
+        Partitions are scored by the Dask client in use, or by threads of this process.
+
+    Raises
+    ------
+    InputError
+        As `require_hats` does, or if a partition is damaged or cannot be scored.
+    """
+    require_hats(path, output)
+    try:
+        with warnings.catch_warnings(), publish_folder(output, replace=False) as staged:
+            warnings.simplefilter("ignore", DeprecationWarning)  # LSDB 0.11 calls pandas 3 in ways of pandas 2
+            catalog, keep = _opened(path, scoring)
+            scored = catalog.map_partitions(score_partition, scoring, keep=keep, units=_units(catalog))
+            scored.write_catalog(
+                staged,
+                catalog_name=output.name,
+                as_collection=False,
+                overwrite=True,
+                progress_bar=False,
+                addl_hats_properties={"exsitu_weights_sha256": scoring.weights_sha256},
+                write_table_kwargs={"compression": "zstd", "write_page_checksum": True},
+            )
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(f"{path} was not scored ({error}); where a file of it is damaged, fetch it again") from error
+
+
+def count_catalog(path: Path, cut: float) -> dict[str, Any]:
+    """
+    Count what `score_catalog` wrote.
+
+    Parameters
+    ----------
+    path : Path
+        The catalog of scores.
+    cut : float
+        Score cut.
+
+    Returns
+    -------
+    dict
+        ``rows``, ``scored``, ``selected`` (S > cut), ``cut``.
+    """
+    counts = {"rows": 0, "scored": 0, "selected": 0}
+    for part in sorted((path / "dataset").glob("Norder=*/**/*.parquet")):
+        score = pq.read_table(part, columns=["score"], page_checksum_verification=True)["score"].to_numpy()
+        counts["rows"] += len(score)
+        counts["scored"] += int(np.count_nonzero(np.isfinite(score)))
+        counts["selected"] += int(np.count_nonzero(score > cut))
+    return {**counts, "cut": cut}
+
+
+def _lsdb() -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # it sets an option that pandas 3 calls deprecated
+            import lsdb
+    except ImportError as error:
+        raise InputError(
+            f"HATS catalogs need {error.name}, which is not installed: pip install 'exsitu[{_EXTRA}]', or give one file"
+        ) from None
+    return lsdb
+
+
+def _scorer(scoring: Scoring) -> Any:
+    from exsitu.model.loading import open_scorer
+
+    return open_scorer(
+        scoring.model,
+        max_fractional_parallax_error=scoring.max_fractional_parallax_error,
+        require_errors=not scoring.allow_missing_errors,
+        weights_sha256=scoring.weights_sha256,
+    )
+
+
+def _opened(path: Path, scoring: Scoring) -> tuple[Any, tuple[str, str]]:
+    """The catalog with the columns that are needed alone, and the two of its position."""
+    lsdb, scorer = _lsdb(), _scorer(scoring)
+    told = lsdb.open_catalog(path).hc_structure
+    keep = (str(told.catalog_info.ra_column), str(told.catalog_info.dec_column))
+    needed = native_columns(
+        told.schema.names,
+        scorer.columns_for(scoring.draws),
+        optional=scorer.optional_for(scoring.draws),
+        release=scoring.release,
+        allow_missing_errors=scoring.allow_missing_errors,
+    )
+    columns = list(dict.fromkeys((*keep, *needed)))
+    return lsdb.open_catalog(path, columns=columns, page_checksum_verification=True), keep
+
+
+def _units(catalog: Any) -> dict[str, str]:
+    """Units that the catalog's schema states."""
+    stated = {field.name: (field.metadata or {}).get(b"unit") for field in catalog.hc_structure.schema}
+    return {name: unit.decode() for name, unit in stated.items() if unit}

@@ -1,0 +1,249 @@
+"""A star has one score: in a file, in a partition of Dask's, in a HATS catalog of LSDB's."""
+
+import builtins
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from exsitu.errors import InputError
+from exsitu.partitions import Scoring, score_partition
+from exsitu.settings import load_settings
+from exsitu.stages.score import score
+from exsitu.tables import read_parquet
+
+# LSDB 0.11 and Dask call pandas 3 in ways of pandas 2.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+SCORES = ["score", "flags"]
+SPREAD = ["score", "score_mean", "score_p16", "score_p84", "flags"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> tuple[Path, str]:
+    """Folder of a network that nobody trained, and the digest of its weights."""
+    from exsitu.model.inputs import input_columns
+    from exsitu.model.network import ModelCard, build_network, save_model
+    from exsitu.provenance import write_json
+
+    folder = tmp_path_factory.mktemp("model")
+    card = ModelCard("5D", "measured", (8, 8), dict.fromkeys(input_columns("5D"), (-400.0, 400.0)))
+    saved = save_model(folder, build_network(card, seed=1), card)
+    write_json(folder / "recipe.json", {"cut": 0.5})
+    return folder, saved.weights_sha256
+
+
+@pytest.fixture(scope="module")
+def stars() -> pd.DataFrame:
+    """Stars under Gaia's own names, of every outcome, without Galactic coordinates."""
+    rng = np.random.default_rng(4)
+    rows = 3000
+    return pd.DataFrame(
+        {
+            "source_id": rng.permutation(rows) + (1 << 60),
+            "ra": rng.uniform(0.0, 360.0, rows),
+            "dec": np.degrees(np.arcsin(rng.uniform(-1.0, 1.0, rows))),
+            "pmra": np.where(rng.random(rows) < 0.01, np.nan, rng.normal(0.0, 10.0, rows)),
+            "pmdec": rng.normal(0.0, 200.0, rows),
+            "parallax": rng.uniform(-0.5, 3.0, rows),
+            "parallax_error": np.float32(0.1),
+            "pmra_error": np.float32(0.5),
+            "pmdec_error": np.float32(0.5),
+            "designation": "Gaia DR3 0",
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def settings(repository):
+    return load_settings(repository / "params.yaml")
+
+
+@pytest.fixture(scope="module")
+def expected(settings, model, stars, tmp_path_factory) -> pd.DataFrame:
+    """What `exsitu score` writes of the stars as one file, by source_id."""
+    folder = tmp_path_factory.mktemp("file")
+    stars.to_parquet(folder / "stars.parquet")
+    places = {"output": folder / "scores.parquet", "model": model[0], "champion_file": Path(), "models": ()}
+    score(settings, folder / "stars.parquet", **places, draws=4, seed=2)
+    found = read_parquet(folder / "scores.parquet").set_index("source_id").sort_index()
+    assert set(found["flags"]) >= {0, 1, 2, 4}
+    return found
+
+
+@pytest.fixture(scope="module")
+def scoring(settings, model) -> Scoring:
+    return Scoring(*model, settings.quality.max_fractional_parallax_error, draws=4, seed=2)
+
+
+@pytest.fixture(scope="module")
+def lsdb():
+    """LSDB, whose import alone warns; the extra `hats` has it."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pytest.importorskip("lsdb")
+
+
+@pytest.fixture(scope="module")
+def hats(lsdb, stars, tmp_path_factory) -> Path:
+    """The stars as a HATS catalog of a few partitions."""
+    import warnings
+
+    folder = tmp_path_factory.mktemp("hats") / "stars"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = lsdb.from_dataframe(stars.copy(), ra_column="ra", dec_column="dec", partition_rows=1000)
+        made.write_catalog(
+            folder,
+            catalog_name="stars",
+            as_collection=False,
+            progress_bar=False,
+            write_table_kwargs={"write_page_checksum": True},
+        )
+    return folder
+
+
+def by_id(frame):
+    """Scores as plain NumPy columns, by source_id."""
+    plain = pd.DataFrame({name: frame[name].to_numpy() for name in frame})
+    return plain.set_index("source_id").sort_index()
+
+
+def assert_same_bits(found, expected, names):
+    assert len(found) == len(expected)
+    for name in names:
+        kept = expected[name].to_numpy()
+        assert found[name].dtype == kept.dtype
+        assert found[name].to_numpy().tobytes() == kept.tobytes()
+
+
+def test_partitions_of_any_size_have_the_scores_of_the_file(scoring, stars, expected):
+    parts = [score_partition(stars[start : start + 700], scoring) for start in range(0, len(stars), 700)]
+    assert list(parts[0]) == ["source_id", *SPREAD]
+    found = pd.concat(parts)
+    assert found.index.equals(stars.index)
+    assert_same_bits(by_id(found), expected, SPREAD)
+
+
+def test_an_empty_partition_has_the_same_columns_and_types(scoring, stars):
+    full, empty = score_partition(stars, scoring, keep=("ra",)), score_partition(stars[:0], scoring, keep=("ra",))
+    assert not len(empty)
+    pd.testing.assert_series_equal(empty.dtypes, full.dtypes)
+
+
+def test_a_partition_of_arrow_types_has_the_same_scores(scoring, stars, expected):
+    arrow = stars.convert_dtypes(dtype_backend="pyarrow", convert_integer=False)
+    assert arrow["pmra"].isna().any()
+    assert_same_bits(by_id(score_partition(arrow, scoring)), expected, SPREAD)
+
+
+def test_stated_units_are_converted(scoring, stars, expected):
+    parallax = {name: stars[name].astype(np.float64) * 1e3 for name in ("parallax", "parallax_error")}
+    found = score_partition(stars.assign(**parallax), scoring, units=dict.fromkeys(parallax, "uas"))
+    np.testing.assert_allclose(by_id(found)["score"], expected["score"], atol=1e-6)
+
+
+def test_the_model_named_is_the_model_used(model, stars):
+    with pytest.raises(InputError, match="expected 000"):
+        score_partition(stars, Scoring(model[0], "0" * 64, 0.1))
+
+
+def test_what_a_partition_lacks_is_named(scoring, stars):
+    with pytest.raises(InputError, match="no column 'pmdec'"):
+        score_partition(stars.drop(columns="pmdec"), scoring)
+    with pytest.raises(InputError, match="no column 'source_id'"):
+        score_partition(stars.drop(columns="source_id"), scoring)
+
+
+def test_dask_gives_the_scores_of_the_file(scoring, stars, expected):
+    dask_frame = pytest.importorskip("dask.dataframe")
+    found = dask_frame.from_pandas(stars, npartitions=4).map_partitions(score_partition, scoring).compute()
+    assert_same_bits(by_id(found), expected, SPREAD)
+
+
+@pytest.mark.slow
+def test_dask_workers_of_their_own_give_the_scores_of_the_file(scoring, stars, expected):
+    dask_frame = pytest.importorskip("dask.dataframe")
+    parts = dask_frame.from_pandas(stars, npartitions=2).map_partitions(score_partition, scoring)
+    assert_same_bits(by_id(parts.compute(scheduler="processes", num_workers=1)), expected, SPREAD)
+
+
+def test_lsdb_gives_the_scores_of_the_file(lsdb, hats, scoring, expected):
+    catalog = lsdb.open_catalog(hats)
+    assert len(catalog.get_healpix_pixels()) > 1
+    found = catalog.map_partitions(score_partition, scoring, keep=("ra", "dec")).compute()
+    assert_same_bits(by_id(found), expected, SPREAD)
+
+
+def test_a_hats_catalog_is_scored_into_another(lsdb, settings, hats, model, stars, expected, tmp_path):
+    output = tmp_path / "scores"
+    places = {"output": output, "model": model[0], "champion_file": Path(), "models": ()}
+    counts = score(settings, hats, **places)
+    assert counts == {
+        "rows": len(stars),
+        "scored": int(expected["score"].notna().sum()),
+        "selected": int((expected["score"] > 0.5).sum()),
+        "cut": 0.5,
+    }
+    found = by_id(lsdb.open_catalog(output).compute())
+    assert list(found) == ["ra", "dec", *SCORES]
+    assert_same_bits(found, expected, SCORES)
+    assert_same_bits(found, stars.set_index("source_id").sort_index(), ["ra", "dec"])
+    assert model[1] in (output / "hats.properties").read_text()
+    with pytest.raises(InputError, match="exists"):
+        score(settings, hats, **places)
+
+
+def test_a_catalog_that_cannot_be_scored_leaves_nothing(lsdb, settings, stars, model, tmp_path):
+    made = lsdb.from_dataframe(stars.drop(columns="pmdec"), ra_column="ra", dec_column="dec")
+    made.write_catalog(tmp_path / "in", catalog_name="in", as_collection=False, progress_bar=False)
+    with pytest.raises(InputError, match="no column 'pmdec'"):
+        score(settings, tmp_path / "in", output=tmp_path / "out", model=model[0], champion_file=Path(), models=())
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_a_damaged_page_is_noticed(settings, hats, model, tmp_path):
+    shutil.copytree(hats, tmp_path / "in")
+    part = next((tmp_path / "in" / "dataset").rglob("Npix=*.parquet"))
+    group = pq.ParquetFile(part).metadata.row_group(0)
+    place = next(c for c in map(group.column, range(group.num_columns)) if c.path_in_schema == "pmdec")
+    content = bytearray(part.read_bytes())
+    content[place.data_page_offset + place.total_compressed_size - 20] ^= 1
+    part.write_bytes(content)
+    with pytest.raises(InputError, match="checksum"):
+        score(settings, tmp_path / "in", output=tmp_path / "out", model=model[0], champion_file=Path(), models=())
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_a_folder_that_is_no_catalog_is_refused(settings, model, tmp_path):
+    how = {"model": model[0], "champion_file": Path(), "models": ()}
+    with pytest.raises(InputError, match=r"without hats\.properties"):
+        score(settings, tmp_path, output=tmp_path / "out", **how)
+    with pytest.raises(InputError, match="--output"):
+        score(settings, tmp_path, **how)
+
+
+def test_without_lsdb_the_extra_is_named(tmp_path, monkeypatch, repository):
+    from exsitu.cli import main
+
+    (tmp_path / "hats.properties").touch()
+    plain = builtins.__import__
+
+    def without(name, *arguments, **keywords):
+        if name == "lsdb":
+            raise ModuleNotFoundError("No module named 'lsdb'", name="lsdb")
+        return plain(name, *arguments, **keywords)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.delitem(sys.modules, "lsdb", raising=False)
+    params = ["--params", str(repository / "params.yaml")]
+    told = CliRunner().invoke(main, [*params, "score", "--input", str(tmp_path), "--output", str(tmp_path / "out")])
+    assert told.exit_code == 1
+    assert "pip install 'exsitu[hats]'" in told.output
