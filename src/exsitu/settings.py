@@ -220,6 +220,35 @@ class Epochs(_Frozen):
     transfer: PositiveInt
 
 
+class Experiments(_Frozen):
+    """
+    How large the paper's experiments are.
+
+    Parts of a survey are shares of its stars; what is left of `validation_share` and `test_share` trains. Numbers of
+    stars are upper limits: `training_stars` and `transfer_stars` of each survey a network learns from,
+    `validation_stars` of all that stop it. An epoch passes over the stars until it has made `draws_per_epoch` draws.
+    """
+
+    seeds: PositiveInt
+    validation_share: Fraction
+    test_share: Fraction
+    training_stars: PositiveInt
+    transfer_stars: PositiveInt
+    validation_stars: PositiveInt
+    epochs: PositiveInt
+    draws_per_epoch: PositiveInt
+    plateau_patience: PositiveInt
+    stop_patience: PositiveInt
+    jackknife_blocks: Annotated[int, Field(gt=1)]
+    population_stars: PositiveInt
+
+    @model_validator(mode="after")
+    def _some_train(self) -> "Experiments":
+        if not 0 < self.validation_share + self.test_share < 1:
+            raise ValueError("validation_share + test_share leave no star to train on; their sum must be below 1")
+        return self
+
+
 class Settings(_Frozen):
     """Everything a stage can be told. See ``params.yaml`` for what each key does."""
 
@@ -238,6 +267,7 @@ class Settings(_Frozen):
     milky_way: MilkyWay
     samples: Samples
     epochs: Epochs
+    experiments: Experiments
     chunk_rows: PositiveInt
 
 
