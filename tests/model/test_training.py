@@ -187,7 +187,7 @@ def test_progress_is_shown_on_standard_error_only_when_asked_for(capsys, plan, t
         bar.on_train_end()
         captured = capsys.readouterr()
         assert captured.out == ""
-        for what in ("loss=0.5", "draw/s", " left"):
+        for what in ("loss 0.5", "draw/s", " left"):
             assert (what in captured.err) is shown
 
 

@@ -17,7 +17,6 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from exsitu.errors import InputError
 from exsitu.model.blocks import VALIDATION_ROWS, ShuffledChunks, Table, ValidationBlocks, leading_exact, table
@@ -25,6 +24,7 @@ from exsitu.model.checkpoints import Checkpoint
 from exsitu.model.inputs import Stars
 from exsitu.model.network import require_inputs, weights_of
 from exsitu.model.runtime import keras, tf
+from exsitu.progress import bar
 from exsitu.provenance import sha256_json
 from exsitu.settings import Training
 
@@ -203,15 +203,7 @@ class _Progress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships 
         super().__init__()
         epoch = cut.chunks * cut.rows
         self._rows = cut.rows
-        self._bar = tqdm(
-            total=max_epochs * epoch,
-            initial=done * epoch,
-            unit="draw",
-            unit_scale=True,
-            desc="training",
-            disable=not shown,
-            bar_format="{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}, {rate_fmt}, {remaining} left{postfix}",
-        )
+        self._bar = bar(max_epochs * epoch, "training", unit="draw", shown=shown, done=done * epoch)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Advance."""
@@ -220,7 +212,8 @@ class _Progress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships 
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Show the losses."""
-        self._bar.set_postfix({"epoch": epoch + 1, **{k: f"{v:.4g}" for k, v in (logs or {}).items()}})
+        numbers = (f"{name} {value:.4g}" for name, value in (logs or {}).items())
+        self._bar.set_postfix_str(", ".join((f"epoch {epoch + 1}", *numbers)))
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Leave the bar as it stands."""
