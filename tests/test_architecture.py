@@ -32,8 +32,10 @@ FLOORS = {
     "catalog": 4,
     "mocks": 4,
     "samples": 4,
+    "experiments": 5,
     "stages": 5,
     "cli": 6,
+    "cli_experiments": 6,
     "cli_mocks": 6,
 }
 

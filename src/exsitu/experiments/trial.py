@@ -127,7 +127,9 @@ class Trial:
         marks += ["-".join(self.layers)] if self.layers else []
         marks += [f"planed {self.planing}"] if self.planing else []
         marks += [self.representation] if self.representation != "measured" else []
-        return " ".join((self.input_set, shown, *self.sample.filters, *marks, f"seed {self.seed}")).replace("<", " below ")
+        return " ".join((self.input_set, shown, *self.sample.filters, *marks, f"seed {self.seed}")).replace(
+            "<", " below "
+        )
 
     def with_seed(self, seed: int) -> "Trial":
         """
@@ -154,7 +156,8 @@ class Trial:
         dict
             A field that is added to the class later changes nothing of it.
         """
-        return _told(self)
+        told: dict[str, Any] = _told(self)
+        return told
 
     def lineage(self) -> Iterator["Trial"]:
         """

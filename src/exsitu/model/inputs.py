@@ -193,6 +193,21 @@ class Stars:
         correlations = None if self.correlations is None else self.correlations[rows]
         return Stars(self.values[rows], self.errors[rows], self.label[rows], self.columns, weight, correlations)
 
+    def ranges(self) -> tuple[dict[str, float], dict[str, float]]:
+        """
+        Range of each input.
+
+        Returns
+        -------
+        least, greatest : dict of str to float
+            By column, in its unit.
+        """
+        low, high = self.values.min(axis=0), self.values.max(axis=0)
+        return (
+            {name: float(value) for name, value in zip(self.columns, low, strict=True)},
+            {name: float(value) for name, value in zip(self.columns, high, strict=True)},
+        )
+
     def with_solar_motion(self, v_sun_kms: tuple[float, float, float]) -> "Stars":
         """
         The same stars, each told of the Sun it is seen from.

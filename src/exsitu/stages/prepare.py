@@ -28,7 +28,7 @@ from exsitu.samples import (
 from exsitu.settings import Settings
 from exsitu.stages.data import verify_data
 from exsitu.surveys.crossmatch import by_best_neighbour, by_position, read_neighbours
-from exsitu.surveys.mock_files import described_sun
+from exsitu.surveys.mock_files import survey_sun
 from exsitu.surveys.reader import read_survey
 from exsitu.surveys.spectroscopy import read_rave
 from exsitu.tables import describe, read_parquet, write_parquet
@@ -112,13 +112,13 @@ def load_mock(settings: Settings, data: Path, survey: str, *, also: Sequence[str
         The stars that pass the quality cut.
     """
     path = data / "mocks" / f"{survey}.parquet"
-    about = describe(path)
+    known = describe(path).columns
     columns = dict.fromkeys((*IDENTITY, "parentid", *MEASURED, *ERRORS, *TRUTH, *also))
-    wanted = [name for name in columns if name in about.columns]
+    wanted = [name for name in columns if name in known]
     frame = read_parquet(path, columns=wanted)
     frame = frame[passes_quality_cut(frame, settings.quality.max_fractional_parallax_error)].reset_index(drop=True)
     ids = np.load(path.parent / "accreted_particle_ids.npy", allow_pickle=False)
-    solar = described_sun(about.metadata)
+    solar = survey_sun(path)
     frame = frame.assign(accreted=accreted_from_particles(frame["parentid"].to_numpy(), ids))
     frame = with_labels(frame, measured_phase_space(frame, solar), settings.labels, seed=settings.seed)
     frame = with_velocities(frame, true_phase_space(frame, solar))
