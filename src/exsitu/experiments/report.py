@@ -129,10 +129,10 @@ def page(kept: Path, results: Mapping[str, Mapping[str, Any]]) -> Iterator[Block
     """
     yield Heading("Cataloging accreted stars: the paper and what came out here", 1)
     yield (
-        "The paper is Ostdiek, Necib et al. 2019 (arXiv:1907.06652). Here its experiments are run on mock galaxies that "
-        "exsitu made or imported: numbers differ, the phenomena are what is held against the paper. A number stands with "
-        "its standard error, which covers the seeds of the networks and the star particles they were measured with "
-        f"(block jackknife); a finding holds, or does not, where it differs by more than {SIGMAS:g} of these."
+        "The paper is Ostdiek, Necib et al. 2019 (arXiv:1907.06652). Here its experiments are run on mock galaxies "
+        "made or imported by exsitu: numbers differ, the phenomena are what is held against the paper. A number stands "
+        "with its standard error, which covers the seeds of the networks and the star particles they were measured "
+        f"with (block jackknife); a finding holds, or does not, where it differs by more than {SIGMAS:g} of these."
     )
     yield Heading("All findings", 2)
     yield Table(
@@ -207,15 +207,16 @@ def as_markdown(blocks: Sequence[Block]) -> str:
             case Heading(text, level):
                 parts.append(f"{'#' * level} {text}")
             case Table(heads, rows):
-                lines = [heads, ["---"] * len(heads), *rows]
-                parts.append(
-                    "\n".join(f"| {' | '.join(c.replace('|', chr(92) + '|') for c in row)} |" for row in lines)
-                )
+                parts.append("\n".join(map(_line, (heads, ["---"] * len(heads), *rows))))
             case Picture(path, caption):
                 parts.append(f"![{caption}](figures/{_figure_name(path)})")
             case _:
                 parts.append(str(block))
     return "\n\n".join(parts) + "\n"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 _LOOK = """
@@ -244,10 +245,10 @@ def as_html(blocks: Sequence[Block]) -> str:
     """
     title = next(block.text for block in blocks if isinstance(block, Heading))
     body = "\n".join(_html(block) for block in blocks)
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_LOOK}</style></head><body>\n{body}\n</body></html>\n'
+    head = (
+        f'<meta charset="utf-8"><title>{html.escape(title)}</title><meta name="viewport" content="width=device-width">'
     )
+    return f'<!DOCTYPE html>\n<html lang="en"><head>{head}<style>{_LOOK}</style></head><body>\n{body}\n</body></html>\n'
 
 
 def _html(block: Block) -> str:

@@ -32,8 +32,10 @@ PARTS = ("test", "validation", "training")
 POPULATION = "population"
 """Galaxies drawn from the priors are named ``population/<number>/lsr<viewpoint>``."""
 
-_ALSO = ("parentid", "px_true", "py_true", "pz_true", "parallax_pmra_corr", "parallax_pmdec_corr", "pmra_pmdec_corr")
-_FORMAT = 1
+_ALSO = (
+    "parentid", "px_true", "py_true", "pz_true", "phot_g_mean_mag_error", "phot_bp_mean_mag_error",
+    "phot_rp_mean_mag_error", "parallax_pmra_corr", "parallax_pmdec_corr", "pmra_pmdec_corr",
+)  # fmt: skip
 
 FILTERS: Mapping[str, Callable[[pd.DataFrame], Mask]] = MappingProxyType(
     {
@@ -193,7 +195,7 @@ class Surveys:
 
     def _copy(self, survey: str) -> Path:
         told = self._settings.model_dump(mode="json", include={"seed", "quality", "labels"})
-        identity = sha256_json({"format": _FORMAT, "data": self.digest(survey), "settings": told})
+        identity = sha256_json({"columns": _ALSO, "data": self.digest(survey), "settings": told})
         return self._kept / "surveys" / f"{survey.replace('/', '-')}-{identity[:12]}.parquet"
 
     def _read(self, survey: str) -> pd.DataFrame:

@@ -17,13 +17,19 @@ def _true(name: str) -> Callable[[pd.DataFrame], Floats]:
     return lambda frame: frame[name].to_numpy(np.float64)
 
 
+def _in_plane(frame: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Galactocentric, kpc, the Sun at negative x."""
+    return frame["px_true"].to_numpy(np.float64) - _R_SUN_KPC, frame["py_true"].to_numpy(np.float64)
+
+
 def _radius(frame: pd.DataFrame) -> Floats:
-    return np.hypot(frame["px_true"].to_numpy(np.float64) - _R_SUN_KPC, frame["py_true"].to_numpy(np.float64))
+    x, y = _in_plane(frame)
+    return np.hypot(x, y)
 
 
 def _azimuth(frame: pd.DataFrame) -> Floats:
     """Degrees from the Sun's azimuth, along the disc's rotation."""
-    x, y = frame["px_true"].to_numpy(np.float64) - _R_SUN_KPC, frame["py_true"].to_numpy(np.float64)
+    x, y = _in_plane(frame)
     return np.degrees(np.arctan2(y, -x))
 
 
