@@ -203,7 +203,7 @@ class _View:
     def __init__(self, jobs: int, at_once: int, *, shown: bool) -> None:
         self._jobs, self._ended, self._begun = jobs, 0, time.monotonic()
         self._shares: dict[str, float] = {}
-        self._lines: dict[str, Any] = {}
+        self._lines: dict[str, tuple[Any, int]] = {}
         self._free = list(range(1, at_once + 1))
         self._shown = shown
         self._drawn = shown and sys.stderr.isatty()
@@ -215,7 +215,7 @@ class _View:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for line in (*self._lines.values(), *filter(None, [self._whole])):
+        for line in (*(line for line, _ in self._lines.values()), *filter(None, [self._whole])):
             line.close()
 
     def hear(self, name: str, share: float | None, words: str) -> None:
@@ -223,17 +223,17 @@ class _View:
         if share is None:
             self._say(f"{name}: {words}", logging.INFO)
         elif name not in self._shares or self._shares[name] < 1.0:
-            self._shares[name] = max(share, self._shares.get(name, 0.0))
+            self._shares[name] = min(1.0, max(share, self._shares.get(name, 0.0)))
             if self._drawn:
-                self._draw(name, share, words)
+                self._draw(name, words)
 
     def end(self, name: str, *, failed: bool) -> None:
         """Count a job as ended."""
         self._ended += 1
         self._shares[name] = 1.0
         if name in self._lines:
-            line = self._lines.pop(name)
-            self._free.append(-line.pos)
+            line, place = self._lines.pop(name)
+            self._free.append(place)
             line.close()
         self._advance()
         if self._shown:
@@ -243,18 +243,19 @@ class _View:
                 logging.WARNING if failed else logging.INFO,
             )
 
-    def _draw(self, name: str, share: float, words: str) -> None:
+    def _draw(self, name: str, words: str) -> None:
         if name not in self._lines and self._free:
-            self._lines[name] = _line(name, self._free.pop(0), total=1.0)
+            place = self._free.pop(0)
+            self._lines[name] = _line(name, place, total=1.0), place
         if name in self._lines:
-            line = self._lines[name]
-            line.n = share
+            line, _ = self._lines[name]
+            line.n = self._shares[name]
             line.set_postfix_str(words)
         self._advance()
 
     def _advance(self) -> None:
         if self._whole is not None:
-            self._whole.n = sum(self._shares.values())
+            self._whole.n = min(float(self._jobs), sum(self._shares.values()))
             self._whole.set_postfix_str(f"{self._ended} of {self._jobs} done")
 
     def _say(self, text: str, level: int) -> None:
