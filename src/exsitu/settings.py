@@ -81,7 +81,7 @@ class Network(_Frozen):
     """Inputs and shape of the network."""
 
     input_set: InputSetName
-    representation: Literal["measured", "rest_frame"]
+    representation: Literal["measured"]
     hidden: tuple[PositiveInt, ...]
 
 

@@ -33,7 +33,8 @@ def roc_panels_figure(
     -------
     Figure
     """
-    figure = new_figure(0.6 + 2.7 * len(panels), 3.5)
+    longest = max(len(curves) for curves in panels.values())
+    figure = new_figure(0.6 + 2.7 * len(panels), 3.3 + 0.19 * longest)
     row = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     for axes, (title, curves) in zip(row, panels.items(), strict=True):
         for number, (name, curve) in enumerate(curves.items()):
@@ -47,7 +48,7 @@ def roc_panels_figure(
             axes.annotate(name, (1.0 / in_situ, accreted), xytext=(5, 4), textcoords="offset points", fontsize=8)
         axes.set_title(title)
         axes.set_xlabel(r"in situ rejection  $1/\varepsilon_I$")
-        axes.legend(loc="lower left")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2))
     row[0].set_xscale("log")
     row[0].set_xlim(1.0, 1.2 / min(c["efficiency_in_situ"].min() for p in panels.values() for c in p.values()))
     row[0].set_ylim(0.0, 1.0)

@@ -121,7 +121,7 @@ def _draw(measured: Measured, settings: Settings) -> "Mapping[str, Figure]":
 def _claims(tables: Tables) -> list[Claim]:
     differences, found = tables["differences"], tables["variants"]
     labelled, _ = cell(tables["sizes"], "ZM last", "training_accreted")
-    why = f"{labelled:,.0f} stars carry the ZM label here, the paper has some hundred in 200,000"
+    why = f"{labelled:,.0f} stars carry the ZM label here"
     claims = [
         above(f"ZM beats VM in the layers: {layers}", *_hundredfold(differences, f"VM less ZM, {layers}"),
               paper=f"{100 * (_PAPER[f'VM {layers}'] - _PAPER[f'ZM {layers}']):.2f}", unit="×10⁻² in Σχ²", why=why)

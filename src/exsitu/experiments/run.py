@@ -72,7 +72,8 @@ def run_experiments(
     InputError
         If the data are not as they were made, or a training fails; the other trainings are finished first.
     """
-    digest = verify_data(data)
+    # Taken now: who edits the code while networks train gets results of the code that ran.
+    decided = {"data": verify_data(data), "code": [sha256_tree(_PACKAGE, pattern) for pattern in _CODE]}
     trials = {e.name: e.trials(settings) for e in experiments}
     seeds = range(settings.experiments.seeds)
     wanted = [trial.with_seed(s) for found in trials.values() for trial in found.values() for s in seeds]
@@ -85,7 +86,7 @@ def run_experiments(
     folders = []
     for experiment in experiments:
         bench = Bench(settings, surveys, kept, trials[experiment.name])
-        folders.append(_measured(experiment, bench, digest, kept / experiment.name, again=again))
+        folders.append(_measured(experiment, bench, decided, kept / experiment.name, again=again))
     return folders
 
 
@@ -150,7 +151,7 @@ def _train(
         run_jobs(jobs, processes=processes, progress=progress)
 
 
-def identity_of(experiment: Experiment, bench: Bench, data_digest: str) -> str:
+def identity_of(experiment: Experiment, bench: Bench, decided: Mapping[str, Any]) -> str:
     """
     Digest of all that decides an experiment's results.
 
@@ -160,8 +161,8 @@ def identity_of(experiment: Experiment, bench: Bench, data_digest: str) -> str:
         The experiment.
     bench : Bench
         Its networks.
-    data_digest : str
-        Of the data as a whole.
+    decided : mapping
+        Digests of the data and of the code that measures.
 
     Returns
     -------
@@ -172,15 +173,14 @@ def identity_of(experiment: Experiment, bench: Bench, data_digest: str) -> str:
         {
             "experiment": experiment.name,
             "trials": {label: bench.keys(label) for label in bench.trials},
-            "data": data_digest,
             "settings": bench.settings.model_dump(mode="json", exclude=_NOT_ASKED),
-            "code": [sha256_tree(_PACKAGE, pattern) for pattern in _CODE],
+            **decided,
         }
     )
 
 
-def _measured(experiment: Experiment, bench: Bench, data_digest: str, folder: Path, *, again: bool) -> Path:
-    identity = identity_of(experiment, bench, data_digest)
+def _measured(experiment: Experiment, bench: Bench, decided: Mapping[str, Any], folder: Path, *, again: bool) -> Path:
+    identity = identity_of(experiment, bench, decided)
     if not again and (folder / RESULTS).is_file() and read_json(folder / RESULTS)["identity"] == identity:
         log.info("%s is present and current: left alone", folder)
         return folder
