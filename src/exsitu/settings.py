@@ -224,9 +224,26 @@ class Experiments(_Frozen):
     """
     How large the paper's experiments are.
 
-    Parts of a survey are shares of its stars; what is left of `validation_share` and `test_share` trains. Numbers of
-    stars are upper limits: `training_stars` and `transfer_stars` of each survey a network learns from,
-    `validation_stars` of all that stop it. An epoch passes over the stars until it has made `draws_per_epoch` draws.
+    Parameters
+    ----------
+    seeds : int
+        Networks of each kind.
+    validation_share, test_share : float
+        Shares of each survey's stars that no network learns from; what is left trains.
+    training_stars, transfer_stars : int
+        At most so many stars of each survey a network learns from, or is transferred on.
+    validation_stars : int
+        At most so many stars that stop a training, of all surveys together.
+    epochs : int
+        Most epochs.
+    draws_per_epoch : int
+        An epoch passes over the stars until it has made so many draws, or `training.draws_per_star` of each.
+    plateau_patience, stop_patience : int
+        Epochs without improvement before the learning rate falls, and before the training stops.
+    jackknife_blocks : int
+        Blocks that star particles are cut into for standard errors.
+    population_stars : int
+        Stars of each survey of a galaxy drawn from the priors.
     """
 
     seeds: PositiveInt

@@ -145,7 +145,7 @@ def test_a_killed_run_goes_on_and_redoes_nothing_that_was_finished(begin, tmp_pa
         time.sleep(0.05)
     assert first.poll() is None, first.stderr.read()
     os.killpg(first.pid, signal.SIGKILL)
-    first.wait()
+    first.communicate()
     finished = {folder.name for folder in trials.glob("[0-9a-f]*")}
     before = {name: stamps(trials / name) for name in finished}
     assert not (tmp_path / "kept" / "E2").exists()
