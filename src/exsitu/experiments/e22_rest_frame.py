@@ -8,7 +8,7 @@ import pandas as pd
 
 from exsitu.experiments.common import RADIAL_VELOCITY, Judged, minus, pretrained, table_of
 from exsitu.experiments.e06_transfer import variants
-from exsitu.experiments.experiment import Bench, Claim, Experiment, Measured, Tables, above, cell, near
+from exsitu.experiments.experiment import Bench, Claim, Experiment, Measured, Tables, above, cell
 from exsitu.experiments.trial import Sample, Trial
 from exsitu.settings import Settings
 
@@ -148,8 +148,8 @@ def _claims(tables: Tables) -> list[Claim]:
     for row in left["name"].astype(str):
         value = cell(left, row, "efficiency_accreted_at_1pct")
         if row.startswith("the oracle of the other viewpoint, measured"):
-            claims.append(near(f"without one label rest-frame inputs do what measured ones do with {row}", *value,
-                               paper="beyond the paper; prototypes: equal", within=_CLOSE, unit="in ε_A"))  # fmt: skip
+            claims.append(above(f"without one label rest-frame inputs do no worse than {row}", -value[0], value[1],
+                                paper="beyond the paper; prototypes: equal", limit=-_CLOSE, unit="in ε_A"))  # fmt: skip
         if row.startswith("stopped by"):
             claims.append(above(f"a training is better when {row}", *value, paper="beyond the paper; expected",
                                 unit="in ε_A"))  # fmt: skip

@@ -151,7 +151,11 @@ def _section(folder: Path, result: Mapping[str, Any]) -> Iterator[Block]:
     yield Heading(f"{result['experiment']} · {result['title']}", 2)
     yield f"{result['source']}. The paper: {result['finding']}"
     seeds = result["seeds"]
-    told = f"Profile {result['profile']}, {seeds} {'seed' if seeds == 1 else 'seeds'} of each network"
+    told = f"Profile {result['profile']}, {seeds} seeds of each network"
+    if seeds == 1:
+        told = (
+            f"Profile {result['profile']}, one seed of each network: errors do not cover what another seed would give"
+        )
     yield f"{told}; {'; '.join(result['notes'])}." if result["notes"] else f"{told}."
     for claim in result["claims"]:
         if claim["why"]:
