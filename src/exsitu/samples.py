@@ -30,7 +30,16 @@ MEASURED = (
     "phot_bp_mean_mag",
     "phot_rp_mean_mag",
 )
-ERRORS = ("pmra_error", "pmdec_error", "parallax_error", "radial_velocity_error", "feh_error")
+ERRORS = (
+    "pmra_error",
+    "pmdec_error",
+    "parallax_error",
+    "radial_velocity_error",
+    "feh_error",
+    "parallax_pmra_corr",
+    "parallax_pmdec_corr",
+    "pmra_pmdec_corr",
+)
 TRUTH = ("px_true", "py_true", "pz_true", "vx_true", "vy_true", "vz_true")
 VELOCITIES = ("v_r", "v_phi", "v_z")
 

@@ -96,6 +96,7 @@ class Plateau(_Frozen):
 class Training(_Frozen):
     """How a network is trained (paper, Sec. 4.2)."""
 
+    noise: Literal["errors", "covariance"]
     draws_per_star: PositiveInt
     accreted_per_batch: PositiveInt
     accreted_weight: PositiveFloat

@@ -65,6 +65,7 @@ def make_survey() -> Callable[[int, int], pd.DataFrame]:
 @pytest.fixture(scope="session")
 def plan() -> Training:
     return Training(
+        noise="errors",
         draws_per_star=5,
         accreted_per_batch=5,
         accreted_weight=0.2,

@@ -3,7 +3,7 @@
 Each epoch passes `draws_per_star` times over the stars. Every pass shuffles them anew and gives every star a fresh draw
 of its measured inputs, Normal(observed, error), errors uncorrelated unless the stars carry correlations. The rows of a
 pass follow those of the one before without a gap, so that batches all have the same size and no star is left out.
-``Model.fit`` drives; each of its "steps" is up to 64 optimiser steps in one XLA-compiled loop, because a call into
+``Model.fit`` drives; each of its "steps" is up to 128 optimiser steps in one XLA-compiled loop, because a call into
 TensorFlow costs more than a batch.
 """
 
@@ -30,7 +30,7 @@ from exsitu.settings import Training
 
 OnEpoch = Callable[[int, dict[str, float]], None]
 
-_STEPS_PER_CHUNK = 64
+_STEPS_PER_CHUNK = 128
 _ROWS_PER_CHUNK = 1 << 17  # holds a chunk of unusually large batches to some ten MB
 
 
@@ -121,22 +121,17 @@ def _draw(rows: Any, layout: Table, seed: Any) -> Any:
     """
     One draw of each star's inputs from its errors, or from its covariance where rows hold one.
 
-    Rows are as the table's; the seed is two integers, and the same seed gives the same draws.
+    Rows are as the table's; the seed is two integers, and the same seed gives the same draws. Threefry costs half of
+    Philox here, and a column at a time a third less than all at once.
     """
     width, exact = len(layout.columns), layout.exact
-    normal = tf.random.stateless_normal([rows.shape[0], width - exact], seed, alg="philox")
-    noise = rows[:, width : 2 * width - exact] * normal
-    if layout.pairs:
-        noise += _from_others(rows[:, 2 * width - exact : -2], normal, layout)
-    return tf.concat([rows[:, :exact], rows[:, exact:width] + noise], axis=1)
-
-
-def _from_others(below: Any, normal: Any, layout: Table) -> Any:
-    """What the elements below the diagonal of each star's factor add to the noise."""
-    added: list[Any] = [tf.zeros_like(normal[:, 0])] * normal.shape[1]
+    normal = tf.random.stateless_normal([width - exact, rows.shape[0]], seed, alg="threefry")
+    inputs = [rows[:, i] for i in range(width)]
+    for i in range(exact, width):
+        inputs[i] += rows[:, width + i - exact] * normal[i - exact]
     for k, (i, j) in enumerate(layout.pairs):
-        added[i - layout.exact] += below[:, k] * normal[:, j - layout.exact]
-    return tf.stack(added, axis=1)
+        inputs[i] += rows[:, 2 * width - exact + k] * normal[j - exact]
+    return tf.stack(inputs, axis=1)
 
 
 class _Chunked(keras.Model):  # type: ignore[misc]  # Keras ships no types

@@ -1,6 +1,7 @@
 """Transfer to another galaxy (paper, Sec. 7): some layers learn on, from labels that the galaxy itself gives."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -57,6 +58,7 @@ def transfer(
     seed: int,
     on_epoch: OnEpoch | None = None,
     progress: bool = False,
+    checkpoints: Path | None = None,
 ) -> pd.DataFrame:
     """
     Go on training some layers in place; all others keep every bit.
@@ -82,6 +84,8 @@ def transfer(
         As for `train`.
     progress : bool
         Show a progress bar on standard error.
+    checkpoints : Path, optional
+        As for `train`.
 
     Returns
     -------
@@ -113,6 +117,7 @@ def transfer(
             learning_rate=learning_rate,
             on_epoch=on_epoch,
             progress=progress,
+            checkpoints=checkpoints,
         )
     finally:
         for layer in network.layers:

@@ -16,6 +16,7 @@ from exsitu.stages.learning import (
     Lesson,
     Sample,
     carry_over,
+    forget_checkpoints,
     label_column,
     log_outcome,
     parameters,
@@ -85,7 +86,9 @@ def adapt(
         tags={"stage": "adapt", "variant": recipe["variant"], "pretrained_sha256": card.weights_sha256},
         data={"adaptation": sample.digest},
     ) as run:
-        card, history = carry_over(settings, network, card, recipe["variant"], sample, stage="adapt", progress=progress)
+        card, history = carry_over(
+            settings, network, card, recipe["variant"], sample, stage="adapt", output=output, progress=progress
+        )
         run.log_epochs(history)
         known = pd.concat([sample.training, sample.validation], ignore_index=True)
         label = "label_zm" if recipe["variant"] == "none" else label_column(recipe["variant"])
@@ -95,6 +98,7 @@ def adapt(
             write_json(folder / "recipe.json", {**recipe, "sample_digest": sample.digest})
             figures.save_figure(figures.score_figure(scores, recipe["cut"]), folder / "scores.png")
             write_lesson(folder, Lesson(network, card, history, metrics), run, known)
+    forget_checkpoints(output)
     write_json(runs / f"{output.name}.json", {"run_id": run.run_id})
     log_outcome(metrics)
 

@@ -1,6 +1,7 @@
 """What the three stages that train (pretrain, transfer, adapt) share: from samples on disk to a model on disk."""
 
 import logging
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from exsitu.provenance import sha256_file, sha256_json, write_json
+from exsitu.provenance import code_digest, sha256_file, sha256_json, write_json
 from exsitu.settings import Settings
 from exsitu.tables import read_parquet
 
@@ -52,6 +53,73 @@ def read_sample(folder: Path) -> Sample:
     files = [folder / f"{part}.parquet" for part in ("training", "validation")]
     training, validation = (read_parquet(path) for path in files)
     return Sample(training, validation, sha256_json([sha256_file(path) for path in files]))
+
+
+def checkpoints_of(settings: Settings, output: Path, *digests: str) -> Path:
+    """
+    Folder in which a training keeps its state, so that one that was killed goes on.
+
+    Parameters
+    ----------
+    settings : Settings
+        All of them: with another setting it is another training.
+    output : Path
+        Folder the model will be written to; states lie in ``checkpoints`` beside it.
+    *digests : str
+        Of the stars and the weights the training begins with.
+
+    Returns
+    -------
+    Path
+        For `exsitu.model.training.train`.
+    """
+    identity = sha256_json([settings.model_dump(mode="json"), code_digest(), *digests])
+    return _checkpoints(output) / identity[:16]
+
+
+def forget_checkpoints(output: Path) -> None:
+    """
+    Remove what trainings of an output left behind, once the model is written.
+
+    Parameters
+    ----------
+    output : Path
+        Folder of the model.
+    """
+    shutil.rmtree(_checkpoints(output), ignore_errors=True)
+
+
+def _checkpoints(output: Path) -> Path:
+    return output.parent / "checkpoints" / output.name
+
+
+def labelled_stars(settings: Settings, sample: "Sample", input_set: str, label: str) -> tuple[Any, Any]:
+    """
+    Take a sample as a training does.
+
+    Parameters
+    ----------
+    settings : Settings
+        Say what draws are made from.
+    sample : Sample
+        The stars.
+    input_set : str
+        Inputs of the network.
+    label : str
+        Column that says which stars count as accreted.
+
+    Returns
+    -------
+    training, validation : Stars
+    """
+    from exsitu.model.inputs import stars_from_frame
+
+    covariance = settings.training.noise == "covariance"
+    training, validation = (
+        stars_from_frame(part, input_set, label, allow_missing_errors=sample.errors_missing, covariance=covariance)
+        for part in (sample.training, sample.validation)
+    )
+    return training, validation
 
 
 def label_column(variant: str) -> str:
@@ -181,7 +249,15 @@ def write_lesson(folder: Path, lesson: Lesson, run: Any, example: pd.DataFrame) 
 
 
 def carry_over(
-    settings: Settings, network: Any, card: Any, variant: str, sample: Sample, *, stage: str, progress: bool
+    settings: Settings,
+    network: Any,
+    card: Any,
+    variant: str,
+    sample: Sample,
+    *,
+    stage: str,
+    output: Path,
+    progress: bool,
 ) -> tuple[Any, pd.DataFrame]:
     """
     Train the layers of a pretrained network that a variant frees, on labels an observer can give.
@@ -200,6 +276,8 @@ def carry_over(
         Labelled stars.
     stage : str
         Name of the stage, for the card.
+    output : Path
+        Folder the model will be written to; a training that was killed goes on.
     progress : bool
         Whether to show progress.
 
@@ -210,27 +288,21 @@ def carry_over(
     history : DataFrame
         One row an epoch; empty for ``"none"``.
     """
-    from exsitu.model.inputs import stars_from_frame
     from exsitu.model.transfer import transfer
 
     origin = {"pretrained_sha256": card.weights_sha256, "pretraining": card.provenance}
     provenance = {"stage": stage, "variant": variant, "sample_digest": sample.digest, "seed": settings.seed, **origin}
     if variant == "none":
         return replace(card, provenance=provenance), pd.DataFrame()
-    label = label_column(variant)
-    training, validation = (
-        stars_from_frame(part, card.input_set, label, allow_missing_errors=sample.errors_missing)
-        for part in (sample.training, sample.validation)
-    )
     history = transfer(
         network,
         variant,
-        training,
-        validation,
+        *labelled_stars(settings, sample, card.input_set, label_column(variant)),
         settings.training,
         learning_rate=settings.transfer.learning_rate,
         max_epochs=settings.epochs.transfer,
         seed=settings.seed,
         progress=progress,
+        checkpoints=checkpoints_of(settings, output, stage, variant, sample.digest, card.weights_sha256),
     )
     return replace(card, provenance=provenance), history

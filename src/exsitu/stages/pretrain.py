@@ -6,7 +6,17 @@ from exsitu import tracking
 from exsitu.evaluation.metrics import summary
 from exsitu.provenance import publish_folder, sha256_file, write_json
 from exsitu.settings import Settings
-from exsitu.stages.learning import Lesson, domain, log_outcome, parameters, read_sample, write_lesson
+from exsitu.stages.learning import (
+    Lesson,
+    checkpoints_of,
+    domain,
+    forget_checkpoints,
+    labelled_stars,
+    log_outcome,
+    parameters,
+    read_sample,
+    write_lesson,
+)
 from exsitu.tables import read_parquet
 
 
@@ -34,7 +44,7 @@ def pretrain(settings: Settings, *, samples: Path, output: Path, runs: Path, pro
     """
     from exsitu.evaluation import figures
     from exsitu.evaluation.metrics import roc
-    from exsitu.model.inputs import input_columns, stars_from_frame, values_from_frame
+    from exsitu.model.inputs import input_columns, values_from_frame
     from exsitu.model.network import ModelCard, build_network
     from exsitu.model.scoring import network_scores
     from exsitu.model.training import train
@@ -63,12 +73,12 @@ def pretrain(settings: Settings, *, samples: Path, output: Path, runs: Path, pro
         network = build_network(card, seed=settings.seed)
         history = train(
             network,
-            stars_from_frame(sample.training, chosen.input_set, "accreted"),
-            stars_from_frame(sample.validation, chosen.input_set, "accreted"),
+            *labelled_stars(settings, sample, chosen.input_set, "accreted"),
             settings.training,
             max_epochs=settings.epochs.pretraining,
             seed=settings.seed,
             progress=progress,
+            checkpoints=checkpoints_of(settings, output, sample.digest),
         )
         run.log_epochs(history)
         accreted = test["accreted"].to_numpy()
@@ -78,5 +88,6 @@ def pretrain(settings: Settings, *, samples: Path, output: Path, runs: Path, pro
             figures.save_figure(figures.roc_figure({chosen.input_set: roc(scores, accreted)}), folder / "roc.png")
             figures.save_figure(figures.score_figure(scores, metrics["cut"], accreted), folder / "scores.png")
             write_lesson(folder, Lesson(network, card, history, metrics), run, test)
+    forget_checkpoints(output)
     write_json(runs / "pretrain.json", {"run_id": run.run_id})
     log_outcome(metrics)

@@ -10,7 +10,15 @@ from exsitu.errors import SettingsError
 from exsitu.evaluation.metrics import best_cut, scan_cuts, summary
 from exsitu.provenance import publish_folder, read_json, sha256_file, write_json
 from exsitu.settings import Settings
-from exsitu.stages.learning import Lesson, carry_over, log_outcome, parameters, read_sample, write_lesson
+from exsitu.stages.learning import (
+    Lesson,
+    carry_over,
+    forget_checkpoints,
+    log_outcome,
+    parameters,
+    read_sample,
+    write_lesson,
+)
 from exsitu.tables import read_parquet, write_parquet
 
 
@@ -71,7 +79,9 @@ def transfer_variant(
         tags={"stage": "transfer", "variant": variant, "pretrained_sha256": card.weights_sha256},
         data={"transfer": sample.digest, "target_test": sha256_file(test_file)},
     ) as run:
-        card, history = carry_over(settings, network, card, variant, sample, stage="transfer", progress=progress)
+        card, history = carry_over(
+            settings, network, card, variant, sample, stage="transfer", output=output, progress=progress
+        )
         run.log_epochs(history)
         accreted, velocities = test["accreted"].to_numpy(), test[["v_r", "v_phi", "v_z"]].to_numpy()
         scores = network_scores(network, values_from_frame(test, card.inputs))
@@ -93,6 +103,7 @@ def transfer_variant(
             )
             figures.save_figure(figures.score_figure(scores, cut, accreted), folder / "scores.png")
             write_lesson(folder, Lesson(network, card, history, metrics), run, test)
+    forget_checkpoints(output)
     write_json(runs / f"transfer-{variant}.json", {"run_id": run.run_id})
     log_outcome(metrics)
 
