@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from exsitu.evaluation.estimates import Estimate, Metric, estimates
 from exsitu.evaluation.metrics import selection_counts
-from exsitu.experiments.experiment import Bench
+from exsitu.experiments.bench import Bench
 from exsitu.experiments.samples import particle_blocks
 from exsitu.experiments.trial import Sample, Trial
 from exsitu.labels.selections import select_v

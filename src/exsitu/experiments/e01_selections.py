@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from exsitu.evaluation.checks import VELOCITIES
+from exsitu.experiments.bench import Bench
 from exsitu.experiments.common import RADIAL_VELOCITY, judged_selection, selections, table_of
-from exsitu.experiments.experiment import Bench, Claim, Experiment, Measured, Tables, above, cell
+from exsitu.experiments.experiment import Claim, Experiment, Measured, Tables, above, cell
 from exsitu.experiments.samples import FILTERS
 from exsitu.experiments.trial import Trial
 from exsitu.settings import Settings

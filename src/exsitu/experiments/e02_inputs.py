@@ -8,6 +8,7 @@ import pandas as pd
 
 from exsitu.evaluation.estimates import Estimate, Metric, average, estimates
 from exsitu.evaluation.metrics import efficiency_accreted_at
+from exsitu.experiments.bench import Bench
 from exsitu.experiments.common import (
     RADIAL_VELOCITY,
     Judged,
@@ -17,7 +18,7 @@ from exsitu.experiments.common import (
     selections,
     table_of,
 )
-from exsitu.experiments.experiment import Bench, Claim, Experiment, Measured, Tables, above, cell, near
+from exsitu.experiments.experiment import Claim, Experiment, Measured, Tables, above, cell, near
 from exsitu.experiments.samples import particle_blocks
 from exsitu.experiments.trial import Sample, Trial
 from exsitu.settings import Settings

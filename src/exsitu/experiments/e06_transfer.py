@@ -8,8 +8,9 @@ import pandas as pd
 
 from exsitu.evaluation.checks import VELOCITIES
 from exsitu.evaluation.estimates import Estimate
+from exsitu.experiments.bench import Bench
 from exsitu.experiments.common import pretrained, table_of, transferred
-from exsitu.experiments.experiment import Bench, Claim, Experiment, Measured, Tables, above, cell, near
+from exsitu.experiments.experiment import Claim, Experiment, Measured, Tables, above, cell, near
 from exsitu.experiments.trial import Trial
 from exsitu.settings import Settings
 

@@ -2,13 +2,14 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from exsitu.experiments.bench import Bench
 from exsitu.experiments.common import RADIAL_VELOCITY, Judged, minus, pretrained, table_of
 from exsitu.experiments.e06_transfer import variants
-from exsitu.experiments.experiment import Bench, Claim, Experiment, Measured, Tables, above, cell
+from exsitu.experiments.experiment import Claim, Experiment, Measured, Tables, above, cell
 from exsitu.experiments.trial import Sample, Trial
 from exsitu.settings import Settings
 
@@ -20,6 +21,10 @@ _COLUMNS = ("auc", "efficiency_accreted_at_1pct", "purity_at_47pct", "sum_chi2",
 _WATCHED = "population/0/lsr0"
 """A third galaxy, drawn from the priors: watching the target itself would use its truth."""
 
+_APART = "particle"
+"""Oracles learn from the galaxy they are tested on: stars of one particle must not be on both sides, lest particles are
+recognised instead of accreted stars."""
+
 _CLOSE = 0.02
 """Accreted efficiencies this near count as equal; the prototypes' spread over seeds was 0.005."""
 
@@ -30,9 +35,9 @@ def _trainings(settings: Settings, representation: str) -> dict[str, Trial]:
     as_many = settings.experiments.training_stars * len(settings.data.pretraining.surveys)
     single = settings.data.pretraining.surveys[0]
 
-    def taught(survey: str, **more: object) -> Trial:
-        sample = Sample(surveys=(survey,), stars=as_many)
-        return dataclasses.replace(start, sample=sample, **more)  # type: ignore[arg-type]  # fields of a Trial
+    def taught(survey: str, **more: Any) -> Trial:
+        sample = Sample(surveys=(survey,), stars=as_many, split=_APART)
+        return dataclasses.replace(start, sample=sample, **more)
 
     alone = dataclasses.replace(start, sample=Sample(surveys=(single,)))
     moving = Sample(surveys=(single,), filters=RADIAL_VELOCITY)
@@ -55,22 +60,29 @@ def _trials(settings: Settings) -> Mapping[str, Trial]:
     }
 
 
-def _rows(settings: Settings) -> list[tuple[str, str, tuple[str, ...]]]:
+def _rows(settings: Settings) -> list[tuple[str, str, dict[str, Any]]]:
     """What is measured on which test stars: the target's two viewpoints, and the pretraining galaxy's own (E2, E4)."""
     here, there = settings.data.target.surveys[:2]
     own = settings.data.pretraining.surveys
-    both = ["none", "stopped by a third galaxy", f"truth of {here}", f"truth of {there}"]
-    both += [name for name in variants(pretrained(settings), settings) if name != "none"]
-    rows: list[tuple[str, str, tuple[str, ...]]] = [(name, survey, ()) for survey in (here, there) for name in both]
-    rows += [("one viewpoint", survey, ()) for survey in own[1:]]
-    return rows + [(f"{k}, one viewpoint with velocities", own[0], RADIAL_VELOCITY) for k in ("5D", "6D")]
+    carried = [
+        "none",
+        "stopped by a third galaxy",
+        *(n for n in variants(pretrained(settings), settings) if n != "none"),
+    ]
+    rows: list[tuple[str, str, dict[str, Any]]] = []
+    for survey in (here, there):
+        rows += [(name, survey, {}) for name in carried]
+        rows += [(f"truth of {taught}", survey, {"split": _APART}) for taught in (here, there)]
+    rows += [("one viewpoint", survey, {}) for survey in own[1:]]
+    moving = {"filters": RADIAL_VELOCITY}
+    return rows + [(f"{k}, one viewpoint with velocities", own[0], moving) for k in ("5D", "6D")]
 
 
 def _measure(bench: Bench) -> Measured:
     networks: list[pd.DataFrame] = []
     gains: dict[str, Judged] = {}
-    for name, survey, filters in _rows(bench.settings):
-        judged = {r: bench.judge(f"{r}: {name}", survey, filters=filters) for r in REPRESENTATIONS}
+    for name, survey, how in _rows(bench.settings):
+        judged = {r: bench.judge(f"{r}: {name}", survey, **how) for r in REPRESENTATIONS}
         label = f"{name} on {survey}"
         gains[label] = minus(judged["rest_frame"], judged["measured"])
         networks += [table_of({label: found}, _COLUMNS).assign(group=r) for r, found in judged.items()]
@@ -82,7 +94,9 @@ def _measure(bench: Bench) -> Measured:
         "left_to_win": table_of(_left(bench), _COLUMNS),
         "roc": pd.concat(
             [
-                bench.roc(f"{r}: {name}", bench.settings.data.target.surveys[1]).assign(training=name, group=r)
+                bench.roc(f"{r}: {name}", bench.settings.data.target.surveys[1], split=_APART).assign(
+                    training=name, group=r
+                )
                 for r in REPRESENTATIONS
                 for name in ("none", *(f"truth of {s}" for s in bench.settings.data.target.surveys[:2]))
             ]
@@ -98,14 +112,16 @@ def _left(bench: Bench) -> dict[str, Judged]:
     here, there = bench.settings.data.target.surveys[:2]
     found: dict[str, Judged] = {}
     for survey, other in ((here, there), (there, here)):
-        plain = bench.judge("rest_frame: none", survey)
+        plain = bench.judge("rest_frame: none", survey, split=_APART)
         oracles = {
             "the oracle of the other viewpoint, measured": f"measured: truth of {other}",
             "the oracle of the other viewpoint, rest frame": f"rest_frame: truth of {other}",
             "the oracle of this viewpoint, rest frame": f"rest_frame: truth of {survey}",
         }
-        found |= {f"{says}, on {survey}": minus(bench.judge(o, survey), plain) for says, o in oracles.items()}
-        watched = minus(bench.judge("rest_frame: stopped by a third galaxy", survey), plain)
+        found |= {
+            f"{says}, on {survey}": minus(bench.judge(o, survey, split=_APART), plain) for says, o in oracles.items()
+        }
+        watched = minus(bench.judge("rest_frame: stopped by a third galaxy", survey, split=_APART), plain)
         found[f"stopped by a third galaxy, on {survey}"] = watched
     return found
 

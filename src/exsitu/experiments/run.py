@@ -15,7 +15,8 @@ import pandas as pd
 
 from exsitu import tracking
 from exsitu.errors import InputError
-from exsitu.experiments.experiment import Bench, Claim, Experiment, Measured
+from exsitu.experiments.bench import Bench
+from exsitu.experiments.experiment import Claim, Experiment, Measured
 from exsitu.experiments.samples import POPULATION, Surveys
 from exsitu.experiments.training import is_finished, key_of, train_trial
 from exsitu.experiments.trial import Trial, in_order

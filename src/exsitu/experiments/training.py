@@ -95,12 +95,14 @@ def train_trial(trial: Trial, settings: Settings, data: Path, kept: Path) -> str
         return key
     if trial.kind not in TRAINERS:
         raise InputError(f"no kind of trial {trial.kind!r}; known: {', '.join(TRAINERS)}")
-    unfinished = kept / _UNFINISHED / key
+    # A state goes on under the code that left it: other code could mean other draws, or refuse it.
+    unfinished = kept / _UNFINISHED / f"{key}-{code_digest()[:8]}"
     with publish_folder(trial_folder(kept, key), replace=True) as folder:
         told = TRAINERS[trial.kind](trial, settings, surveys, kept, folder, unfinished)
         about = {"key": key, "says": trial.says, "trial": trial.to_json(), "code_digest": code_digest(), **told}
         write_json(folder / _ABOUT, about)
-    shutil.rmtree(unfinished, ignore_errors=True)
+    for left in unfinished.parent.glob(f"{key}-*"):
+        shutil.rmtree(left, ignore_errors=True)
     return key
 
 

@@ -16,7 +16,9 @@ KEPT_SETTINGS: Mapping[str, Any] = {
     "seed": True,
     "quality": True,
     "labels": True,
-    "training": True,
+    "training": {  # all but what draws are made from, which is the trial's
+        "draws_per_star", "accreted_per_batch", "accreted_weight", "learning_rate", "plateau", "stop_patience",
+    },
     "transfer": {"learning_rate"},
     "network": {"hidden"},
     "experiments": {
