@@ -33,8 +33,10 @@ FLOORS = {
     "mocks": 4,
     "partitions": 4,
     "samples": 4,
+    "experiments": 5,
     "stages": 5,
     "cli": 6,
+    "cli_experiments": 6,
     "cli_mocks": 6,
 }
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exsitu import __version__
+from exsitu.cli_experiments import experiment, report
 from exsitu.cli_mocks import mocks
 from exsitu.errors import ExsituError, SettingsError
 
@@ -353,7 +354,9 @@ def columns() -> None:
     click.echo(page(), nl=False)
 
 
+main.add_command(experiment)
 main.add_command(mocks)
+main.add_command(report)
 
 if __name__ == "__main__":
     main()

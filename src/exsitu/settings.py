@@ -221,6 +221,52 @@ class Epochs(_Frozen):
     transfer: PositiveInt
 
 
+class Experiments(_Frozen):
+    """
+    How large the paper's experiments are.
+
+    Parameters
+    ----------
+    seeds : int
+        Networks of each kind.
+    validation_share, test_share : float
+        Shares of each survey's stars that no network learns from; what is left trains.
+    training_stars, transfer_stars : int
+        At most so many stars of each survey a network learns from, or is transferred on.
+    validation_stars : int
+        At most so many stars that stop a training, of all surveys together.
+    epochs : int
+        Most epochs.
+    draws_per_epoch : int
+        An epoch passes over the stars until it has made so many draws, or `training.draws_per_star` of each.
+    plateau_patience, stop_patience : int
+        Epochs without improvement before the learning rate falls, and before the training stops.
+    jackknife_blocks : int
+        Blocks that star particles are cut into for standard errors.
+    population_stars : int
+        Stars of each survey of a galaxy drawn from the priors.
+    """
+
+    seeds: PositiveInt
+    validation_share: Fraction
+    test_share: Fraction
+    training_stars: PositiveInt
+    transfer_stars: PositiveInt
+    validation_stars: PositiveInt
+    epochs: PositiveInt
+    draws_per_epoch: PositiveInt
+    plateau_patience: PositiveInt
+    stop_patience: PositiveInt
+    jackknife_blocks: Annotated[int, Field(gt=1)]
+    population_stars: PositiveInt
+
+    @model_validator(mode="after")
+    def _some_train(self) -> "Experiments":
+        if not 0 < self.validation_share + self.test_share < 1:
+            raise ValueError("validation_share + test_share leave no star to train on; their sum must be below 1")
+        return self
+
+
 class Settings(_Frozen):
     """Everything a stage can be told. See ``params.yaml`` for what each key does."""
 
@@ -239,6 +285,7 @@ class Settings(_Frozen):
     milky_way: MilkyWay
     samples: Samples
     epochs: Epochs
+    experiments: Experiments
     chunk_rows: PositiveInt
 
 

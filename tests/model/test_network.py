@@ -5,14 +5,26 @@ import json
 import pickle
 import time
 import zipfile
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from exsitu.errors import InputError
-from exsitu.model.inputs import TABLE_2
-from exsitu.model.network import CARD, WEIGHTS, ModelCard, build_network, load_model, save_model, weights_of
+from exsitu.model.inputs import TABLE_2, input_columns, stars_from_frame
+from exsitu.model.network import (
+    CARD,
+    WEIGHTS,
+    ModelCard,
+    build_network,
+    load_model,
+    rebuilt,
+    save_model,
+    seen_from,
+    weights_of,
+)
+from exsitu.phase_space import PhaseSpace, frame, galactic_to_icrs, galactocentric, observables
 from exsitu.settings import Network
 
 DOMAIN = {"l": (-180.0, 180.0), "b": (-90.0, 90.0), "pmra": (-9.0, 9.0), "pmdec": (-9.0, 9.0), "parallax": (0.1, 5.0)}
@@ -205,3 +217,35 @@ def test_arrays_are_stored_plainly_by_layer(saved):
     with zipfile.ZipFile(saved / WEIGHTS) as archive:
         assert "hidden_2/kernel.npy" in archive.namelist()
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_a_network_of_the_rest_frame_scores_another_survey_under_that_surveys_sun():
+    columns = input_columns("5D")
+    here, there = frame("m12i/lsr0"), frame("m12f/lsr1")
+    card = seen_from(ModelCard("5D", "rest_frame", (8, 8), dict.fromkeys(columns, (0.0, 1.0))), here)
+    network = build_network(card, seed=4)
+    moved = rebuilt(network, seen_from(card, there))
+    for name, weights in weights_of(network).items():
+        np.testing.assert_array_equal(weights_of(moved)[name], weights)
+    star = np.array([[30.0, 10.0, 5.0, -4.0, 0.8]], np.float32)
+    faster = np.subtract(there.v_sun_kms, here.v_sun_kms)
+    towards = galactocentric(*galactic_to_icrs(30.0, 10.0), 1 / 0.8, 5.0, -4.0, 0.0, here)
+    # The same star in space is seen elsewhere by a Sun that moves otherwise: only then are the scores alike.
+    seen = observables(PhaseSpace(*(np.atleast_1d(x) for x in astuple(towards))), there)
+    same = np.array([[30.0, 10.0, seen.pmra[0], seen.pmdec[0], 0.8]], np.float32)
+    assert np.linalg.norm(faster) > 10.0
+    np.testing.assert_allclose(moved(same), network(star), atol=1e-6)
+    assert abs(float(moved(star)[0, 0] - network(star)[0, 0])) > 1e-5
+
+
+def test_a_network_that_is_told_each_stars_sun_has_the_weights_of_one_that_is_not(make_survey):
+    stars = stars_from_frame(make_survey(50, 3), "5D", "accreted")
+    sun = frame("m12i/lsr1")
+    card = ModelCard("5D", "rest_frame", (8, 8), dict.fromkeys(stars.columns, (0.0, 1.0)))
+    told = build_network(seen_from(card, frame("m12i/lsr0"), own_sun=True), seed=4)
+    plain = rebuilt(told, seen_from(card, sun))
+    np.testing.assert_array_equal(told(stars.with_solar_motion(sun.v_sun_kms).values), plain(stars.values))
+
+
+def test_the_measured_representation_knows_of_no_sun(trained):
+    assert seen_from(trained.card, frame("m12f/lsr0")) is trained.card

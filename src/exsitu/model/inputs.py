@@ -45,8 +45,12 @@ INPUT_SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Input columns of each of the nine networks, in the network's order (paper, Sec. 5.1)."""
 
+SOLAR_MOTION = ("v_sun_x", "v_sun_y", "v_sun_z")
+"""Leading inputs of a network that learns on several viewpoints at once and has to be told of each star's Sun: its
+Galactocentric velocity, km/s, as in `exsitu.phase_space.SolarFrame`. No network that is kept takes them."""
+
 # Positions on the sky are known to a millionth of a degree; ananke states [Fe/H] without an error.
-_EXACT = frozenset({"l", "b"})
+_EXACT = frozenset({"l", "b", *SOLAR_MOTION})
 _ERROR_OPTIONAL = frozenset({"feh"})
 
 # Gaia names the pair in this order whatever the order of the inputs.
@@ -189,6 +193,45 @@ class Stars:
         correlations = None if self.correlations is None else self.correlations[rows]
         return Stars(self.values[rows], self.errors[rows], self.label[rows], self.columns, weight, correlations)
 
+    def ranges(self) -> tuple[dict[str, float], dict[str, float]]:
+        """
+        Range of each input.
+
+        Returns
+        -------
+        least, greatest : dict of str to float
+            By column, in its unit.
+        """
+        low, high = self.values.min(axis=0), self.values.max(axis=0)
+        return (
+            {name: float(value) for name, value in zip(self.columns, low, strict=True)},
+            {name: float(value) for name, value in zip(self.columns, high, strict=True)},
+        )
+
+    def with_solar_motion(self, v_sun_kms: tuple[float, float, float]) -> "Stars":
+        """
+        The same stars, each told of the Sun it is seen from.
+
+        Parameters
+        ----------
+        v_sun_kms : tuple of 3 floats
+            Galactocentric velocity of the Sun, km/s.
+
+        Returns
+        -------
+        Stars
+            With the inputs `SOLAR_MOTION` in front, exact.
+        """
+        motion = np.tile(np.asarray(v_sun_kms, np.float32), (len(self), 1))
+        return Stars(
+            np.concatenate([motion, self.values], axis=1),
+            np.concatenate([np.zeros_like(motion), self.errors], axis=1),
+            self.label,
+            (*SOLAR_MOTION, *self.columns),
+            self.weight,
+            self.correlations,
+        )
+
     def factor(self) -> tuple[Float32s, Float32s]:
         """
         Lower-triangular factor of each star's covariance, which turns independent unit normals into its noise.
@@ -259,6 +302,40 @@ class Stars:
             self.factor()
         except InputError as error:
             raise InputError(f"{name}: {error}") from None
+
+
+def joined(parts: Sequence[Stars]) -> Stars:
+    """
+    Stars of several surveys as one sample.
+
+    Parameters
+    ----------
+    parts : sequence of Stars
+        Of the same columns, all with correlations or all without; a part without weights weighs 1 a star.
+
+    Returns
+    -------
+    Stars
+
+    Raises
+    ------
+    InputError
+        If there is none, or the parts differ in what they hold.
+    """
+    kinds = {(part.columns, part.correlations is not None) for part in parts}
+    if len(kinds) != 1:
+        raise InputError(f"{len(parts)} samples of {len(kinds)} kinds cannot be joined; give at least one, all alike")
+    ((columns, correlated),) = kinds
+    weighted = any(part.weight is not None for part in parts)
+    weights = [np.ones(len(part), np.float32) if part.weight is None else part.weight for part in parts]
+    return Stars(
+        np.concatenate([part.values for part in parts]),  # noqa: PD011 - not a table's
+        np.concatenate([part.errors for part in parts]),
+        np.concatenate([part.label for part in parts]),
+        columns,
+        np.concatenate(weights) if weighted else None,
+        np.concatenate([p.correlations for p in parts if p.correlations is not None]) if correlated else None,
+    )
 
 
 def _require(good: Labels, problem: str) -> None:

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exsitu.errors import InputError
-from exsitu.model.inputs import Stars, input_columns
-from exsitu.model.representations import representation
+from exsitu.model.inputs import SOLAR_MOTION, Stars, input_columns
+from exsitu.model.representations import RestFrame, representation
 from exsitu.model.runtime import keras
+from exsitu.phase_space import SolarFrame
 from exsitu.provenance import publish_file, read_json, sha256_json, write_json
 from exsitu.settings import Network
 
@@ -167,6 +168,54 @@ def build_network(spec: Network | ModelCard, *, seed: int) -> Any:
         activation = None if name == "last" else "relu"
         signal = keras.layers.Dense(width, activation=activation, kernel_initializer=start, name=name)(signal)
     return keras.Model(stars, keras.layers.Activation("sigmoid", name="score")(signal), name="exsitu")
+
+
+def seen_from(card: ModelCard, solar: SolarFrame, *, own_sun: bool = False) -> ModelCard:
+    """
+    The card of a network of the same weights for a survey made from another place.
+
+    Parameters
+    ----------
+    card : ModelCard
+        Of any network.
+    solar : SolarFrame
+        The Sun of the survey that is scored, or, with `own_sun`, of any that is learnt from.
+    own_sun : bool
+        Whether each star is to bring its Sun's motion (`Stars.with_solar_motion`), for training on several viewpoints.
+
+    Returns
+    -------
+    ModelCard
+        The same card where the representation knows of no Sun.
+    """
+    if card.representation != RestFrame.kind:
+        return card
+    plain = input_columns(card.input_set)
+    columns = (*SOLAR_MOTION, *plain) if own_sun else plain
+    domain = {name: card.domain.get(name, (-np.inf, np.inf)) for name in columns}
+    constants = {**card.constants, **RestFrame.at(columns, solar).constants, "scale": card.constants["scale"]}
+    return dataclasses.replace(card, inputs=columns, domain=domain, constants=constants)
+
+
+def rebuilt(network: Any, card: ModelCard) -> Any:
+    """
+    A network of another card's representation with the weights of one of the same shape.
+
+    Parameters
+    ----------
+    network : keras.Model
+        As `build_network` makes it.
+    card : ModelCard
+        Of the new network, such as `seen_from` gives it.
+
+    Returns
+    -------
+    keras.Model
+        Shares nothing with the old one.
+    """
+    made = build_network(card, seed=0)
+    _set_weights(made, weights_of(network), Path("the network that was given"))
+    return made
 
 
 def require_inputs(network: Any, stars: Stars) -> None:

@@ -1,7 +1,7 @@
 """The stage ``prepare``: from surveys to the samples that networks learn on and are measured with."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ from exsitu.samples import (
 from exsitu.settings import Settings
 from exsitu.stages.data import verify_data
 from exsitu.surveys.crossmatch import by_best_neighbour, by_position, read_neighbours
+from exsitu.surveys.mock_files import survey_sun
 from exsitu.surveys.reader import read_survey
 from exsitu.surveys.spectroscopy import read_rave
 from exsitu.tables import describe, read_parquet, write_parquet
@@ -90,7 +91,7 @@ def _fractions(frame: pd.DataFrame) -> str:
     return ", ".join(f"{name} {100 * n / len(frame):.2f} %" for name, n in counts.items() if name != "stars")
 
 
-def load_mock(settings: Settings, data: Path, survey: str) -> pd.DataFrame:
+def load_mock(settings: Settings, data: Path, survey: str, *, also: Sequence[str] = ()) -> pd.DataFrame:
     """
     Read a mock survey with truth, labels and true velocities.
 
@@ -102,6 +103,8 @@ def load_mock(settings: Settings, data: Path, survey: str) -> pd.DataFrame:
         What the stage ``data`` wrote.
     survey : str
         Such as ``"m12i/lsr0"``.
+    also : sequence of str
+        Further columns of the survey to keep, where it has them, such as ``parentid``.
 
     Returns
     -------
@@ -110,15 +113,16 @@ def load_mock(settings: Settings, data: Path, survey: str) -> pd.DataFrame:
     """
     path = data / "mocks" / f"{survey}.parquet"
     known = describe(path).columns
-    wanted = [name for name in (*IDENTITY, "parentid", *MEASURED, *ERRORS, *TRUTH) if name in known]
+    columns = dict.fromkeys((*IDENTITY, "parentid", *MEASURED, *ERRORS, *TRUTH, *also))
+    wanted = [name for name in columns if name in known]
     frame = read_parquet(path, columns=wanted)
     frame = frame[passes_quality_cut(frame, settings.quality.max_fractional_parallax_error)].reset_index(drop=True)
     ids = np.load(path.parent / "accreted_particle_ids.npy", allow_pickle=False)
-    solar = solar_frame(survey)
+    solar = survey_sun(path)
     frame = frame.assign(accreted=accreted_from_particles(frame["parentid"].to_numpy(), ids))
     frame = with_labels(frame, measured_phase_space(frame, solar), settings.labels, seed=settings.seed)
     frame = with_velocities(frame, true_phase_space(frame, solar))
-    return frame.drop(columns=["parentid", *TRUTH])
+    return frame.drop(columns=[name for name in ("parentid", *TRUTH) if name not in also])
 
 
 def _inputs_finite(frame: pd.DataFrame, settings: Settings) -> pd.DataFrame:

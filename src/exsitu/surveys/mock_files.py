@@ -222,3 +222,29 @@ def described_sun(about: Mapping[str, str]) -> SolarFrame:
             f"the survey's file does not say where the Sun is ({error}); make or import it again"
         ) from None
     return SolarFrame(r_sun, z_sun, (float(inwards), float(ahead), float(upwards)), about.get("survey", "its file"))
+
+
+def survey_sun(path: Path) -> SolarFrame:
+    """
+    Where a survey was made from.
+
+    Parameters
+    ----------
+    path : Path
+        Its Parquet file, made or imported by exsitu.
+
+    Returns
+    -------
+    SolarFrame
+
+    Raises
+    ------
+    InputError
+        If the file is missing or does not say.
+    """
+    import pyarrow.parquet as pq
+
+    if not path.is_file():
+        raise InputError(f"no survey {path}; make it with `exsitu data` or `exsitu mocks make`")
+    told = pq.read_schema(path).metadata or {}
+    return described_sun({key.decode(): value.decode() for key, value in told.items() if key != b"ARROW:schema"})

@@ -268,6 +268,7 @@ def start_run(
     params: Mapping[str, Any] | None = None,
     tags: Mapping[str, Any] | None = None,
     data: Mapping[str, str] | None = None,
+    parent: str | None = None,
 ) -> Iterator[Run]:
     """
     Track what the block does.
@@ -287,6 +288,8 @@ def start_run(
         ``data_digest``, and ``flow_run_id`` where EXSITU_FLOW_RUN_ID is in the environment.
     data : mapping of str to str, optional
         Name and SHA-256 of each data set read. The tag ``data_digest`` is the digest of the only one, or of all.
+    parent : str, optional
+        Id of the run this one is shown below.
 
     Yields
     ------
@@ -305,7 +308,8 @@ def start_run(
     ).info.run_id
     run = Run(client, str(run_id))
     try:
-        run.set_tags(_standard_tags(experiment, data or {}) | dict(tags or {}))
+        below = {"mlflow.parentRunId": parent} if parent else {}
+        run.set_tags(_standard_tags(experiment, data or {}) | below | dict(tags or {}))
         run.log_params(params or {})
         for data_name, digest in (data or {}).items():
             run.log_data(data_name, digest)

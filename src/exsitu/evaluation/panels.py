@@ -1,0 +1,131 @@
+"""Figures that set many networks side by side: ROC panels with bands over seeds, scans, and numbers with errors."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from exsitu.evaluation.style import GREY, PALETTE, look, new_figure, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_MARKERS = "osD^v"
+
+
+@styled
+def roc_panels_figure(
+    panels: Mapping[str, Mapping[str, pd.DataFrame]], points: Mapping[str, tuple[float, float]] | None = None
+) -> "Figure":
+    """
+    ROC curves in panels, with the range over seeds as a band (paper, Figs. 3 to 7).
+
+    Parameters
+    ----------
+    panels : mapping of str to mapping of str to DataFrame
+        Title of each panel, name of each curve; columns ``efficiency_in_situ``, ``efficiency_accreted``, ``low``,
+        ``high``.
+    points : mapping of str to (float, float), optional
+        Name, accreted and in situ efficiency of selections without a score; drawn in every panel.
+
+    Returns
+    -------
+    Figure
+    """
+    longest = max(len(curves) for curves in panels.values())
+    figure = new_figure(0.6 + 2.7 * len(panels), 3.3 + 0.19 * longest)
+    row = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
+    for axes, (title, curves) in zip(row, panels.items(), strict=True):
+        for number, (name, curve) in enumerate(curves.items()):
+            rejection, style = 1.0 / curve["efficiency_in_situ"], look(number)
+            axes.plot(rejection, curve["efficiency_accreted"], label=name, **style)
+            if (curve["high"] > curve["low"]).any():
+                axes.fill_between(rejection, curve["low"], curve["high"], color=style["color"], alpha=0.2, linewidth=0)
+        for number, (name, (accreted, in_situ)) in enumerate((points or {}).items()):
+            marker = _MARKERS[number % len(_MARKERS)]
+            axes.plot(1.0 / in_situ, accreted, marker, color=GREY, markeredgecolor="white", markersize=8)
+            axes.annotate(name, (1.0 / in_situ, accreted), xytext=(5, 4), textcoords="offset points", fontsize=8)
+        axes.set_title(title)
+        axes.set_xlabel(r"in situ rejection  $1/\varepsilon_I$")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2))
+    row[0].set_xscale("log")
+    row[0].set_xlim(1.0, 1.2 / min(c["efficiency_in_situ"].min() for p in panels.values() for c in p.values()))
+    row[0].set_ylim(0.0, 1.0)
+    row[0].set_ylabel(r"accreted efficiency  $\varepsilon_A$")
+    return figure
+
+
+@styled
+def scans_figure(scans: Mapping[str, pd.DataFrame], min_selected: int) -> "Figure":
+    """
+    Sum of chi2 and purity against the score cut, of several networks (paper, Fig. 9).
+
+    Parameters
+    ----------
+    scans : mapping of str to DataFrame
+        Name of each network and what `exsitu.evaluation.scan.scan_cuts` gave.
+    min_selected : int
+        Cuts that select fewer stars are not drawn.
+
+    Returns
+    -------
+    Figure
+    """
+    figure = new_figure(7.2, 3.4, gap=0.05)
+    left, right = figure.subplots(1, 2, sharex=True)
+    for number, (name, scan) in enumerate(scans.items()):
+        shown = scan[scan["selected"] >= min_selected]
+        left.plot(shown["cut"], 100.0 * shown["sum_chi2"], label=name, **look(number))
+        right.plot(shown["cut"], 100.0 * shown["purity"], **look(number))
+    left.set_yscale("log")
+    left.set_ylabel(r"$\Sigma\chi^2 \times 10^2$")
+    right.set_ylabel("purity  [%]")
+    right.set_ylim(0.0, 100.0)
+    for axes in (left, right):
+        axes.set_xlim(0.0, 1.0)
+        axes.set_xlabel(r"score cut  $S >$")
+    figure.legend(loc="outside upper center", ncols=4)
+    return figure
+
+
+@styled
+def numbers_figure(table: pd.DataFrame, columns: Mapping[str, str], groups: Sequence[str] = ()) -> "Figure":
+    """
+    Numbers of networks with their errors, a row a network.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Column ``name`` and, of each number, ``<column>`` and ``<column>_error``; with `groups` also ``group``.
+    columns : mapping of str to str
+        Numbers to draw, a panel each, and what to write below it.
+    groups : sequence of str
+        Values of ``group``, drawn in one row each of its own colour.
+
+    Returns
+    -------
+    Figure
+    """
+    names = list(dict.fromkeys(table["name"]))
+    figure = new_figure(1.6 + 2.5 * len(columns), 1.2 + 0.3 * len(names), gap=0.05)
+    row = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
+    for axes, (column, label) in zip(row, columns.items(), strict=True):
+        for number, group in enumerate(groups or ("",)):
+            members = table[table["group"] == group] if groups else table
+            height = np.array([names.index(n) for n in members["name"]]) + 0.16 * (
+                number - (len(groups or "x") - 1) / 2
+            )
+            axes.errorbar(
+                members[column], height, xerr=members[f"{column}_error"], fmt=_MARKERS[number], markersize=5,
+                color=PALETTE[number], capsize=2, linewidth=1.2, label=group,
+            )  # fmt: skip
+        axes.set_xlabel(label)
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="y", color="#E4E4E4", linewidth=0.6)
+        axes.set_axisbelow(True)
+    row[0].set_yticks(range(len(names)), names)
+    row[0].set_ylim(len(names) - 0.5, -0.5)
+    if groups:
+        figure.legend(*row[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(groups))
+    return figure

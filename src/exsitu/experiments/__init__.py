@@ -1,0 +1,1 @@
+"""The paper's experiments and those beyond it, one file each, all of one shape. See ``docs/experiments.md``."""

@@ -1,0 +1,244 @@
+"""What an experiment is given to measure with: its networks, and stars that none of them has learnt from."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from exsitu.evaluation.checks import VELOCITIES
+from exsitu.evaluation.estimates import Estimate, estimates, judging
+from exsitu.evaluation.metrics import roc, scan_cuts
+from exsitu.experiments.samples import Surveys, particle_blocks
+from exsitu.experiments.training import key_of, trial_folder
+from exsitu.experiments.trial import Trial
+from exsitu.provenance import read_json
+from exsitu.settings import Settings
+
+_REJECTION = np.geomspace(1e-4, 1.0, 161)
+"""In situ efficiencies at which curves of several seeds are averaged."""
+
+
+class Bench:
+    """
+    Networks of an experiment, and stars to measure them with.
+
+    Parameters
+    ----------
+    settings : Settings
+        All settings.
+    surveys : Surveys
+        The mock surveys.
+    kept : Path
+        Folder of the experiments.
+    trials : mapping of str to Trial
+        What the experiment trained, by its labels, seed 0 of each.
+    """
+
+    def __init__(self, settings: Settings, surveys: Surveys, kept: Path, trials: Mapping[str, Trial]) -> None:
+        self.settings, self.surveys, self.trials = settings, surveys, trials
+        self._kept = kept
+        self._scores: dict[tuple[str, str, str], NDArray[np.float32]] = {}
+
+    def folders(self, label: str) -> list[Path]:
+        """
+        Find the networks of a trial.
+
+        Parameters
+        ----------
+        label : str
+            Of the trial.
+
+        Returns
+        -------
+        list of Path
+            A folder a seed.
+        """
+        return [trial_folder(self._kept, key) for key in self.keys(label)]
+
+    def keys(self, label: str) -> list[str]:
+        """
+        Keys of a trial.
+
+        Parameters
+        ----------
+        label : str
+            Of the trial.
+
+        Returns
+        -------
+        list of str
+            One a seed.
+        """
+        seeds = range(self.settings.experiments.seeds)
+        return [key_of(self.trials[label].with_seed(s), self.settings, self.surveys) for s in seeds]
+
+    def test(self, survey: str, *, filters: tuple[str, ...] = (), split: str = "star") -> pd.DataFrame:
+        """
+        Stars no network has learnt from.
+
+        Parameters
+        ----------
+        survey : str
+            Name of the survey.
+        filters, split
+            As for `Surveys.rows`.
+
+        Returns
+        -------
+        DataFrame
+        """
+        return self.surveys.part(survey, "test", filters=filters, split=split)
+
+    def scores(
+        self, label: str, survey: str, *, filters: tuple[str, ...] = (), split: str = "star"
+    ) -> list[NDArray[np.float32]]:
+        """
+        Score test stars.
+
+        Parameters
+        ----------
+        label : str
+            Of the trial.
+        survey : str
+            Whose test stars; a rest-frame network gets the constants of its Sun.
+        filters, split
+            As for `Surveys.rows`.
+
+        Returns
+        -------
+        list of ndarray of float32, shape (n_stars,)
+            One a seed.
+        """
+        rows = self.surveys.rows(survey, "test", filters=filters, split=split)
+        place = np.searchsorted(self.surveys.rows(survey, "test", split=split), rows)
+        return [self._of_test(folder, survey, split)[place] for folder in self.folders(label)]
+
+    def _of_test(self, folder: Path, survey: str, split: str) -> NDArray[np.float32]:
+        """Scores of all test stars of a survey: another filter needs no network in memory."""
+        name = (folder.name, survey, split)
+        if name not in self._scores:
+            from exsitu.model.inputs import values_from_frame
+            from exsitu.model.network import load_model, rebuilt, seen_from
+            from exsitu.model.scoring import network_scores
+
+            network, card = load_model(folder)
+            here = seen_from(card, self.surveys.sun(survey))
+            stars = self.surveys.part(survey, "test", split=split)
+            self._scores[name] = network_scores(rebuilt(network, here), values_from_frame(stars, here.inputs))
+        return self._scores[name]
+
+    def judge(
+        self,
+        label: str,
+        survey: str,
+        *,
+        filters: tuple[str, ...] = (),
+        split: str = "star",
+        cut: float | None = None,
+    ) -> dict[str, Estimate]:
+        """
+        Measure a trial on test stars, by all its seeds, with errors.
+
+        Parameters
+        ----------
+        label : str
+            Of the trial.
+        survey : str
+            Whose test stars.
+        filters, split
+            As for `Surveys.rows`.
+        cut : float, optional
+            Score cut; each network's best by default.
+
+        Returns
+        -------
+        dict of str to Estimate
+            As `exsitu.evaluation.estimates.judging` names them. Estimates of one survey, filter and split can be
+            subtracted: they share their stars.
+        """
+        stars = self.test(survey, filters=filters, split=split)
+        velocities = stars[list(VELOCITIES)].to_numpy(np.float64)
+        accreted = stars["accreted"].to_numpy()
+        blocks = particle_blocks(stars["parentid"].to_numpy(), self.settings.experiments.jackknife_blocks)
+        found = self.scores(label, survey, filters=filters, split=split)
+        return estimates([judging(s, accreted, velocities, self.settings.evaluation, cut) for s in found], blocks)
+
+    def roc(self, label: str, survey: str, *, filters: tuple[str, ...] = (), split: str = "star") -> pd.DataFrame:
+        """
+        ROC curve with the range over seeds.
+
+        Parameters
+        ----------
+        label : str
+            Of the trial.
+        survey : str
+            Whose test stars.
+        filters, split
+            As for `Surveys.rows`.
+
+        Returns
+        -------
+        DataFrame
+            ``name``, ``efficiency_in_situ``, ``efficiency_accreted`` (mean over seeds), ``low``, ``high``.
+        """
+        accreted = self.test(survey, filters=filters, split=split)["accreted"].to_numpy()
+        curves = [roc(s, accreted) for s in self.scores(label, survey, filters=filters, split=split)]
+        at = np.stack([np.interp(_REJECTION, c["efficiency_in_situ"], c["efficiency_accreted"]) for c in curves])
+        least = 1.0 / max(1, int((~accreted).sum()))
+        frame = pd.DataFrame(
+            {
+                "name": label,
+                "efficiency_in_situ": _REJECTION,
+                "efficiency_accreted": at.mean(axis=0),
+                "low": at.min(axis=0),
+                "high": at.max(axis=0),
+            }
+        )
+        return frame[frame["efficiency_in_situ"] >= least].reset_index(drop=True)
+
+    def scan(self, label: str, survey: str, *, filters: tuple[str, ...] = (), split: str = "star") -> pd.DataFrame:
+        """
+        Metrics at every score cut, mean over seeds.
+
+        Parameters
+        ----------
+        label : str
+            Of the trial.
+        survey : str
+            Whose test stars.
+        filters, split
+            As for `Surveys.rows`.
+
+        Returns
+        -------
+        DataFrame
+            ``name``, then what `exsitu.evaluation.scan.scan_cuts` gives.
+        """
+        stars = self.test(survey, filters=filters, split=split)
+        velocities, accreted = stars[list(VELOCITIES)].to_numpy(np.float64), stars["accreted"].to_numpy()
+        evaluation = self.settings.evaluation
+        scans = [
+            scan_cuts(score, accreted, velocities, evaluation.velocity_bins, evaluation.cuts)
+            for score in self.scores(label, survey, filters=filters, split=split)
+        ]
+        mean = pd.concat(scans).groupby(level=0).mean()
+        mean.insert(0, "name", label)
+        return mean
+
+    def sizes(self) -> pd.DataFrame:
+        """
+        Say what each network learnt from.
+
+        Returns
+        -------
+        DataFrame
+            ``name``, numbers of stars and of accreted ones, epochs, validation loss; of seed 0.
+        """
+        rows = []
+        for label in self.trials:
+            about = read_json(self.folders(label)[0] / "trial.json")
+            told = ("training_stars", "training_accreted", "epochs", "best_epoch", "val_loss")
+            rows.append({"name": label, **{name: about[name] for name in told}})
+        return pd.DataFrame(rows)

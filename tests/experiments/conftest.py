@@ -1,0 +1,86 @@
+"""A project small enough that its networks train in seconds: mock surveys of 4,200 stars, two epochs."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from mock_folder import A_PARTICLE, ACCRETED, FIRST_ACCRETED, stars
+
+from exsitu.phase_space import frame
+from exsitu.provenance import write_json
+from exsitu.settings import Settings, load_settings
+from exsitu.stages.data import _digests
+from exsitu.surveys.mock_files import describe_view, write_particle_ids
+from exsitu.tables import write_parquet
+
+GALAXIES = {"m12i": (0, 1, 2), "m12f": (0, 1)}
+
+
+def _measured(table: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Give the stars errors, and spread radial velocities over bright and faint ones alike."""
+    rng = np.random.default_rng(seed)
+    small = {f"{name}_error": rng.uniform(0.02, 0.1, len(table)) for name in ("pmra", "pmdec", "radial_velocity")}
+    bands = {f"phot_{band}_mean_mag_error": np.full(len(table), 0.01) for band in ("g", "bp", "rp")}
+    correlations = {
+        name: rng.uniform(-0.3, 0.3, len(table))
+        for name in ("parallax_pmra_corr", "parallax_pmdec_corr", "pmra_pmdec_corr")
+    }
+    return table.assign(**small, **bands, **correlations)
+
+
+def make_data(folder: Path) -> Path:
+    """Data as the stage ``data`` leaves them, of mocks alone."""
+    for number, (galaxy, viewpoints) in enumerate(GALAXIES.items()):
+        for viewpoint in viewpoints:
+            seed = 10 * number + viewpoint + 1
+            table = _measured(stars(seed, viewpoint), seed).sample(frac=1.0, random_state=seed)
+            about = describe_view(galaxy, viewpoint, frame(f"m12i/lsr{viewpoint}"))
+            write_parquet(folder / "mocks" / galaxy / f"lsr{viewpoint}.parquet", [table], metadata=about)
+        ids = np.arange(FIRST_ACCRETED, FIRST_ACCRETED + ACCRETED // A_PARTICLE)
+        write_particle_ids(folder / "mocks" / galaxy, ids)
+    write_json(folder / "data.json", {"identity": "a test's", "sha256": _digests(folder)})
+    return folder
+
+
+SMALL = {
+    "network": {"hidden": [8, 8]},
+    "experiments": {
+        "training_stars": 2000, "transfer_stars": 1000, "validation_stars": 900, "epochs": 2, "draws_per_epoch": 8000,
+        "validation_share": 0.2, "jackknife_blocks": 5, "population_stars": 3000,
+    },
+    "evaluation": {"min_selected": 5},
+}  # fmt: skip
+"""What of params.yaml is smaller in tests; ZM is looser, for there are few stars to find some among."""
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_data(tmp_path_factory.mktemp("experiments") / "data")
+
+
+@pytest.fixture(scope="session")
+def params(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Settings of the tests as a file, with a tracking store of their own."""
+    told = yaml.safe_load((repository / "params.yaml").read_text(encoding="utf-8"))
+    for room, changes in SMALL.items():
+        told[room] |= changes
+    told["labels"]["zm"] = {"min_height_kpc": 0.5, "max_feh": -1.2}
+    told["profiles"]["quick"]["experiments"] = {"seeds": 2}
+    root = tmp_path_factory.mktemp("tracking")
+    told["tracking"] |= {"uri": f"sqlite:///{root / 'mlflow.db'}", "artifacts": str(root / "artifacts")}
+    path = root / "params.yaml"
+    path.write_text(yaml.safe_dump(told), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def settings(params: Path) -> Settings:
+    return load_settings(params, "quick")
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of experiments that tests share: what one trains another needs not."""
+    return tmp_path_factory.mktemp("kept") / "experiments"
