@@ -211,16 +211,53 @@ def adapt(
 @main.command()
 @click.option("--model", type=_FOLDER, default=ADAPTED, show_default=True, help="Adapted model to promote.")
 @click.option("--run", "run_id", help="MLflow run of an adapted model to promote instead.")
+@click.option("--to", "version", help="Go back to this version, which was champion before; no criterion is asked.")
+@click.option("--dry-run", is_flag=True, help="Print each criterion with its numbers, and change nothing.")
+@click.option("--force", is_flag=True, help="Promote even if a criterion fails; needs --reason.")
+@click.option("--reason", help="Why, for the log promotions.jsonl.")
 @click.option("--name", help="Registered model to promote in.  [default: tracking.model_name of params.yaml]")
+@click.option("--samples", type=_FOLDER, default=SAMPLES, show_default=True, help="What `exsitu prepare` wrote.")
 @click.option("--champion", type=_FILE, default=CHAMPION, show_default=True, help="File that names the champion.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 @click.pass_context
-def promote(ctx: click.Context, *, model: Path, run_id: str | None, name: str | None, champion: Path) -> None:
-    """Make an adapted model the champion; refused where evaluation did not pass its recipe."""
-    from exsitu.stages.promote import promote as run
+def promote(
+    ctx: click.Context,
+    *,
+    model: Path,
+    run_id: str | None,
+    version: str | None,
+    dry_run: bool,
+    force: bool,
+    reason: str | None,
+    name: str | None,
+    samples: Path,
+    champion: Path,
+    as_json: bool,
+) -> None:
+    """
+    Make an adapted model the champion, if it passes what params.yaml asks under `promotion`.
 
-    found = run(_settings(ctx), model=model, run_id=run_id, name=name, champion_file=champion, runs=BUILD / "runs")
-    click.echo(f"champion: {found.name} version {found.version} ({found.variant}, S > {found.cut:.2f})", err=True)
-    _done(champion, "git commit champion.json, exsitu release SURVEY")
+    Exit codes: 0 promoted (or would be), 3 refused by a criterion, 1 another error, 2 wrong arguments.
+    """
+    if force and not (reason or "").strip():
+        raise SettingsError("--force needs --reason TEXT: the log must say why a criterion was overruled")
+    if version is not None and (run_id is not None or dry_run or force):
+        raise SettingsError("--to goes back to an old champion: give it without --run, --dry-run and --force")
+    from exsitu.stages.promote import promote as run
+    from exsitu.stages.promote import rollback
+
+    files: dict[str, Any] = {"name": name, "champion_file": champion, "models": MODELS, "reason": reason}
+    if version is not None:
+        found = rollback(_settings(ctx), version, **files)
+    else:
+        found = run(
+            _settings(ctx), model=model, run_id=run_id, runs=BUILD / "runs", samples=samples, dry_run=dry_run,
+            force=force, **files,
+        )  # fmt: skip
+    click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.text())
+    if found.promoted:
+        _done(champion, f"git commit {champion} and its log, exsitu release SURVEY")
+    ctx.exit(3 if found.refused else 0)
 
 
 @main.command()
