@@ -24,8 +24,16 @@ _TAIL_LINES = 40
 _terminal = threading.Lock()
 
 
+_REFUSED = 3
+"""Exit status of ``exsitu promote`` where a criterion of the policy failed."""
+
+
 class StageFailedError(RuntimeError):
-    """A stage that ended with an error; carries the end of what it said."""
+    """A stage that ended with an error; carries the end of what it said, and its exit status."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 def _may_pass_next_time(_task: Any, _run: Any, state: Any) -> bool:
@@ -92,7 +100,7 @@ def run_command(*command: str, bars: bool = True) -> str:
             return said
         if not any(word in said for word in _BUSY) or time.monotonic() > deadline:
             end = "\n".join(_lines(said)[-_TAIL_LINES:])
-            raise StageFailedError(f"`{' '.join(command)}` ended with status {status}:\n{end}")
+            raise StageFailedError(f"`{' '.join(command)}` ended with status {status}:\n{end}", status)
         time.sleep(1.0)
 
 
@@ -175,15 +183,24 @@ def adapt() -> None:
 
 
 @task(name="promote")
-def promote() -> None:
-    """Make the adapted model the champion."""
-    run_command("exsitu", "promote")
-    champion = _read(Path("champion.json"))
+def promote() -> bool:
+    """Make the adapted model the champion; where the policy refuses it, the champion there is stays."""
+    file = Path("champion.json")
+    try:
+        said, promoted = run_command("exsitu", "promote"), True
+    except StageFailedError as refusal:
+        if refusal.status != _REFUSED or not file.is_file():
+            raise
+        said, promoted = str(refusal), False
+        get_run_logger().warning("the policy refused the candidate; the champion stays")
+    create_markdown_artifact(key="promotion", markdown="```\n" + "\n".join(_lines(said)) + "\n```")
+    champion = _read(file)
     create_markdown_artifact(
         key="champion",
         markdown=f"Champion: **{champion['name']} version {champion['version']}**, recipe {champion['variant']}, "
         f"S > {champion['cut']:.2f}, weights `{champion['weights_sha256'][:12]}…`",
     )
+    return promoted
 
 
 @task(name="release")

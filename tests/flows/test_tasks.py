@@ -53,3 +53,46 @@ def test_a_refusal_is_not_tried_again_and_a_crash_is(tasks: ModuleType):
 
 def test_progress_bars_are_left_out_of_what_is_kept(tasks: ModuleType):
     assert tasks._lines("a\n  10%\r  50%\r100% done\n\nb\n") == ["a", "100% done", "b"]
+
+
+@pytest.fixture
+def shown(tasks: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Artifacts by key, in a folder where a champion may be; nothing is sent to a server."""
+    kept: dict[str, str] = {}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tasks, "create_markdown_artifact", lambda key, markdown: kept.update({key: markdown}))
+    monkeypatch.setattr(tasks, "get_run_logger", lambda: SimpleNamespace(warning=lambda *_: None))
+    return kept
+
+
+CHAMPION = '{"name": "exsitu", "version": "4", "variant": "vm_last", "cut": 0.7, "weights_sha256": "' + "a" * 64 + '"}'
+
+
+def _ends_with(tasks: ModuleType, monkeypatch: pytest.MonkeyPatch, status: int, said: str) -> None:
+    command = tasks.run_command
+    code = f"import sys; print({said!r}); sys.exit({status})"
+    monkeypatch.setattr(tasks, "run_command", lambda *_: command(sys.executable, "-c", code))
+
+
+def test_a_refused_candidate_leaves_the_champion_and_shows_why(tasks, shown, monkeypatch):
+    Path("champion.json").write_text(CHAMPION)
+    _ends_with(tasks, monkeypatch, 3, "FAIL         champion: purity: 0.1")
+    assert tasks.promote.fn() is False
+    assert "FAIL         champion: purity: 0.1" in shown["promotion"]
+    assert "version 4" in shown["champion"]
+
+
+def test_a_promoted_candidate_shows_its_criteria(tasks, shown, monkeypatch):
+    Path("champion.json").write_text(CHAMPION)
+    _ends_with(tasks, monkeypatch, 0, "pass         champion: purity: 0.4")
+    assert tasks.promote.fn() is True
+    assert "pass         champion: purity: 0.4" in shown["promotion"]
+
+
+@pytest.mark.parametrize(("status", "champion"), [(3, False), (1, True), (2, True)])
+def test_a_refusal_without_a_champion_and_every_error_fail_the_task(tasks, shown, monkeypatch, status, champion):
+    if champion:
+        Path("champion.json").write_text(CHAMPION)
+    _ends_with(tasks, monkeypatch, status, "exsitu: no data")
+    with pytest.raises(tasks.StageFailedError, match=f"status {status}"):
+        tasks.promote.fn()
