@@ -32,9 +32,12 @@ FLOORS = {
     "catalog": 4,
     "mocks": 4,
     "samples": 4,
+    "operations": 5,
     "stages": 5,
     "cli": 6,
+    "cli_help": 6,
     "cli_mocks": 6,
+    "cli_operations": 6,
 }
 
 TOOLS = {

@@ -2,15 +2,18 @@
 
 import json
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from exsitu import __version__
+from exsitu import SILENCE, __version__
+from exsitu.cli_help import EXIT_CODES, Group
 from exsitu.cli_mocks import mocks
-from exsitu.errors import ExsituError, SettingsError
+from exsitu.cli_operations import completion, doctor, down, status, ui, up, watch
+from exsitu.errors import SettingsError
 
 if TYPE_CHECKING:
     from exsitu.settings import Settings
@@ -34,17 +37,6 @@ _FOLDER = click.Path(path_type=Path)
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-class _Group(click.Group):
-    """Prints what a user can act on in one line, and leaves tracebacks to what they cannot."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except ExsituError as error:
-            click.echo(f"exsitu: {error}", err=True)
-            ctx.exit(2 if isinstance(error, SettingsError) else 1)
-
-
 def _log_to_stderr() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
@@ -58,7 +50,9 @@ def _done(wrote: Path, then: str) -> None:
     click.echo(f"wrote {wrote}; next: {then}", err=True)
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Group, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__)
 @click.option("--params", type=_FILE, default=Path("params.yaml"), show_default=True, help="Settings to read.")
 @click.option("--profile", help="Profile to use instead of the one the settings name.")
@@ -67,9 +61,9 @@ def main(ctx: click.Context, params: Path, profile: str | None) -> None:
     """
     From Gaia surveys to a trustworthy catalog of accreted (ex situ) stars.
 
-    The way, left to right: data, prepare, pretrain, transfer, evaluate, adapt, promote, release, verify.
-    `make catalog` runs it all; `dvc repro` runs what is stale of it.
+    `make catalog` runs the whole way; `dvc repro` runs what is stale of it; `exsitu status` says what that is.
     """
+    os.environ.update({name: value for name, value in SILENCE.items() if name not in os.environ})
     _log_to_stderr()
     ctx.obj = (params, profile)
 
@@ -390,7 +384,8 @@ def columns() -> None:
     click.echo(page(), nl=False)
 
 
-main.add_command(mocks)
+for command in (mocks, up, down, status, doctor, ui, watch, completion):
+    main.add_command(command)
 
 if __name__ == "__main__":
     main()

@@ -195,6 +195,25 @@ class Tracking(_Frozen):
     model_name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 
 
+class Watch(_Frozen):
+    """Surveys that are held against the training stars every week, and how far an input may have moved."""
+
+    surveys: tuple[str, ...]
+    max_psi: PositiveFloat
+    max_ks: Fraction
+
+
+Port = Annotated[int, Field(ge=1024, le=65535)]
+
+
+class Servers(_Frozen):
+    """Ports on loopback of the servers that ``make up`` starts, and how many flow runs the worker does at once."""
+
+    prefect_port: Port
+    mlflow_port: Port
+    worker_limit: PositiveInt
+
+
 class Mocks(_Frozen):
     """Where mock surveys come from: the built-in generator, or ananke's files below `root` and id lists in `labels`."""
 
@@ -269,6 +288,8 @@ class Settings(_Frozen):
     promotion: Promotion
     surveys: dict[str, Survey]
     tracking: Tracking
+    watch: Watch
+    servers: Servers
     mocks: Mocks
     milky_way: MilkyWay
     samples: Samples
