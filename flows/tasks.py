@@ -68,6 +68,7 @@ def _flow_run_id() -> str:
 def _speak(command: list[str], *, bars: bool) -> tuple[int, str]:
     """Run a command, pass on what it says as it says it, and return its exit status with all it said."""
     env = {**os.environ, "EXSITU_FLOW_RUN_ID": _flow_run_id(), "PYTHONUNBUFFERED": "1"}
+    bars = bars and sys.stderr.isatty()  # a log keeps every state of a bar
     said = bytearray()
     shown = 0
     # A group of its own, so that what the command starts can be ended with it.
@@ -83,10 +84,16 @@ def _speak(command: list[str], *, bars: bool) -> tuple[int, str]:
             end = len(said) if bars else said.rfind(b"\n") + 1
             if end > shown:
                 with _terminal:
-                    sys.stderr.buffer.write(said[shown:end])
+                    sys.stderr.buffer.write(said[shown:end] if bars else _without_bars(said[shown:end]))
                     sys.stderr.flush()
                 shown = end
     return process.returncode, said.decode(errors="replace")
+
+
+def _without_bars(lines: bytes) -> bytes:
+    """Whole lines, of each what a terminal would show in the end."""
+    kept = (line.rstrip(b"\r").rsplit(b"\r", 1)[-1] for line in lines.split(b"\n"))
+    return b"\n".join(kept)
 
 
 @contextlib.contextmanager

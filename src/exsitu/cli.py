@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exsitu import SILENCE, __version__
-from exsitu.cli_help import EXIT_CODES, Group
+from exsitu.cli_help import EXIT_CODES, Group, end_in_order
 from exsitu.cli_mocks import mocks
 from exsitu.cli_operations import completion, doctor, down, status, ui, up, watch
 from exsitu.errors import SettingsError
@@ -65,6 +65,7 @@ def main(ctx: click.Context, params: Path, profile: str | None) -> None:
     """
     os.environ.update({name: value for name, value in SILENCE.items() if name not in os.environ})
     _log_to_stderr()
+    end_in_order()
     ctx.obj = (params, profile)
 
 

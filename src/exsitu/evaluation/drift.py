@@ -67,11 +67,11 @@ def population_stability(reference: ArrayLike, new: ArrayLike, bins: int = _BINS
     """
     old, now = _values(reference, "reference"), _values(new, "new")
     edges = np.unique(np.quantile(old, np.linspace(0.0, 1.0, bins + 1)[1:-1]))
-    fractions = []
-    for values in (old, now):
-        counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=edges.size + 1) + _CUSHION
-        fractions.append(counts / counts.sum())
-    p, q = fractions
+    counts = np.stack(
+        [np.bincount(np.searchsorted(edges, v, side="right"), minlength=edges.size + 1) for v in (old, now)]
+    )
+    cushioned = counts[:, counts.any(axis=0)] + _CUSHION
+    p, q = cushioned / cushioned.sum(axis=1, keepdims=True)
     return float(np.sum((p - q) * np.log(p / q)))
 
 

@@ -1,18 +1,16 @@
 """The standing servers of one machine: Prefect, MLflow, one worker; on loopback, in the background, started once."""
 
-import json
 import logging
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from exsitu.errors import InputError
+from exsitu.operations.asking import ask
+from exsitu.operations.lost import recover
 from exsitu.operations.processes import Detached, environment_of, find, pause, require_free, start, stop, tail
 from exsitu.settings import Servers, Settings
 from exsitu.tracking import file_lock, store_uri
@@ -27,7 +25,6 @@ PIPELINE = "pipeline"
 PREFECT, MLFLOW, WORKER = "prefect", "mlflow", "worker"
 NAMES = (PREFECT, MLFLOW, WORKER)
 
-_ANSWER_S = 5.0
 _DEPLOY_S = 30.0
 
 log = logging.getLogger(__name__)
@@ -104,30 +101,14 @@ def _state(name: str, process: Detached | None, folder: Path) -> State:
     return State(name, up, process.url, process.pid, memory, detail)
 
 
-def _ask(url: str, body: dict[str, Any] | None = None, *, method: str | None = None) -> Any:
-    """Answer of a server as JSON or text; None where there is none, or it refuses."""
-    data = None if body is None else json.dumps(body).encode()
-    kind = {"content-type": "application/json"}
-    request = urllib.request.Request(url, data, kind, method=method)  # noqa: S310 - http on loopback
-    try:
-        with urllib.request.urlopen(request, timeout=_ANSWER_S) as answer:  # noqa: S310
-            said = answer.read().decode()
-    except (OSError, urllib.error.URLError):
-        return None
-    try:
-        return json.loads(said)
-    except ValueError:
-        return said
-
-
 def _worker_is_online(url: str) -> bool:
-    workers = _ask(f"{url}/api/work_pools/{POOL}/workers/filter", {})
+    workers = ask(f"{url}/api/work_pools/{POOL}/workers/filter", {})
     return isinstance(workers, list) and any(worker.get("status") == "ONLINE" for worker in workers)
 
 
 _HEALTHY: dict[str, Callable[[str], bool]] = {
-    PREFECT: lambda url: _ask(f"{url}/api/health") is True,
-    MLFLOW: lambda url: _ask(f"{url}/health") == "OK",
+    PREFECT: lambda url: ask(f"{url}/api/health") is True,
+    MLFLOW: lambda url: ask(f"{url}/health") == "OK",
     WORKER: _worker_is_online,
 }
 
@@ -190,6 +171,7 @@ def _start_all(
             )
     prefect = _answering(PREFECT, folder, timeout_s)
     if WORKER in wanted:
+        recover(f"{prefect.url}/api", POOL)
         log.info("starting worker, log %s", folder / "worker.log")
         reached = environment_of(root, PREFECT_API_URL=f"{prefect.url}/api")
         started.append(start(WORKER, _worker(servers), folder=folder, url=prefect.url, environment=reached, cwd=root))
@@ -259,16 +241,16 @@ def _deploy(root: Path) -> None:
 
 def _one_at_a_time(queues: str) -> None:
     """Make the queue of the pipeline with its limit; a limit that somebody gave it stays."""
-    queue = _ask(f"{queues}/{PIPELINE}")
+    queue = ask(f"{queues}/{PIPELINE}")
     if queue is None:
-        _ask(queues, {"name": PIPELINE, "concurrency_limit": 1})
+        ask(queues, {"name": PIPELINE, "concurrency_limit": 1})
     elif queue["concurrency_limit"] is None:
-        _ask(f"{queues}/{PIPELINE}", {"concurrency_limit": 1}, method="PATCH")
+        ask(f"{queues}/{PIPELINE}", {"concurrency_limit": 1}, method="PATCH")
 
 
 def down(root: Path) -> list[str]:
     """
-    Stop the servers; runs, models, schedules and logs stay.
+    Stop the servers; runs, models, schedules and logs stay, and flow runs under way are done again after `up`.
 
     Parameters
     ----------
@@ -288,4 +270,6 @@ def down(root: Path) -> list[str]:
             process = find(name, folder)
             if process is not None and stop(process, folder):
                 stopped.append(name)
+            if process is not None and name == WORKER:
+                recover(f"{process.url}/api", POOL)
     return stopped
