@@ -14,7 +14,7 @@ export GX_ANALYTICS_ENABLED := false
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install catalog test lint unit bench bench-record bench-mocks real clean
+.PHONY: help install catalog up down test lint unit bench bench-record bench-mocks real clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -37,6 +37,12 @@ $(STAMP): requirements.lock pyproject.toml
 
 catalog: $(STAMP) ## the main job: mocks, training, transfer, evaluation, promotion, two releases
 	@$(BIN)/python flows/catalog.py
+
+up: $(STAMP) ## start Prefect, MLflow and a worker in the background, on loopback, and deploy prefect.yaml
+	@exsitu up
+
+down: $(STAMP) ## stop them; runs, models, schedules and logs stay
+	@exsitu down
 
 test: $(STAMP) lint ## lint, types and all tests but the scale ones
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not scale and not gpu"

@@ -1,24 +1,18 @@
 """The main job: from mock surveys to released catalogs. `make catalog` runs this file; deployments run its flow."""
 
-import os
 import sys
 from pathlib import Path
 
-# Nothing phones home; set before Prefect is imported.
-os.environ.setdefault("DO_NOT_TRACK", "true")
-os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-# The embedded server needs more than its default 20 s where other work shares the cores.
-os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")
 sys.path.insert(0, str(Path(__file__).parent))
 
 import tasks
+from nightly_train import train
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
+from release import publish
 
-from exsitu.settings import load_settings
 
-
-@flow(name="catalog", task_runner=ThreadPoolTaskRunner(max_workers=2), description=__doc__)
+@flow(name="catalog", task_runner=ThreadPoolTaskRunner(max_workers=2), timeout_seconds=24 * 3600, description=__doc__)
 def catalog(surveys: tuple[str, ...] = ("standin", "hipparcos2")) -> list[Path]:
     """
     Run every stage that is stale, promote, release and verify.
@@ -33,19 +27,10 @@ def catalog(surveys: tuple[str, ...] = ("standin", "hipparcos2")) -> list[Path]:
     list of Path
         Folders of the releases.
     """
-    settings = load_settings()
-    tasks.data()
-    tasks.prepare()
-    tasks.pretrain()
-    for done in [tasks.transfer.submit(variant) for variant in settings.transfer.variants]:
-        done.result()
-    tasks.evaluate()
-    tasks.adapt()
-    tasks.promote()
-    folders = [tasks.release(survey) for survey in surveys]
-    for survey, folder in zip(surveys, folders, strict=True):
-        tasks.verify(folder, audit=settings.surveys[survey].truth is not None)
-    return folders
+    with tasks.children_end_with_flow():
+        train()
+        tasks.promote()  # announces nothing: the releases follow here
+        return publish(surveys, audit=True)
 
 
 def _farewell(folders: list[Path]) -> str:

@@ -1,21 +1,34 @@
 """Prefect tasks, one a stage under its name: they start what DVC or the command line does, and show what came out."""
 
 import base64
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+from exsitu import SILENCE
+
+# Nothing phones home; set before Prefect is imported.
+os.environ.update({name: value for name, value in SILENCE.items() if name not in os.environ})
+# The embedded server needs more than its default 20 s where other work shares the cores.
+os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")
 
 from prefect import get_run_logger, task
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 from prefect.context import get_run_context
+from prefect.events import emit_event
 
 BUILD = Path("build")
-RELEASES = Path("releases")
+CHAMPION = Path("champion.json")
+PROMOTED = "exsitu.champion.promoted"
+"""Event that a change of champion emits; prefect.yaml starts the deployment `release` by it."""
 
 _BUSY = ("Unable to acquire lock", "is busy, it is being blocked")
 _BUSY_PATIENCE_S = 300.0
@@ -24,13 +37,24 @@ _TAIL_LINES = 40
 _terminal = threading.Lock()
 
 
+_NO = 3
+"""Exit status of ``exsitu promote`` and ``exsitu watch`` where the answer is no: a criterion failed."""
+_GRACE_S = 15.0
+_running: set[subprocess.Popen[bytes]] = set()
+
+
 class StageFailedError(RuntimeError):
-    """A stage that ended with an error; carries the end of what it said."""
+    """A stage that ended with an error; carries the end of what it said, and its exit status."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 def _may_pass_next_time(_task: Any, _run: Any, state: Any) -> bool:
     """Whether to try again: a refusal that exsitu explains (a gate, a setting, an input) would only be repeated."""
-    return "\nexsitu: " not in str(state.message)
+    said = str(state.message)
+    return "\nexsitu: " not in said and f"ended with status {_NO}:" not in said
 
 
 _AGAIN: dict[str, Any] = {"retries": 1, "retry_delay_seconds": 5, "retry_condition_fn": _may_pass_next_time}
@@ -44,19 +68,72 @@ def _flow_run_id() -> str:
 def _speak(command: list[str], *, bars: bool) -> tuple[int, str]:
     """Run a command, pass on what it says as it says it, and return its exit status with all it said."""
     env = {**os.environ, "EXSITU_FLOW_RUN_ID": _flow_run_id(), "PYTHONUNBUFFERED": "1"}
+    bars = bars and sys.stderr.isatty()  # a log keeps every state of a bar
     said = bytearray()
     shown = 0
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env) as process:
+    # A group of its own, so that what the command starts can be ended with it.
+    with (
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, process_group=0
+        ) as process,
+        _ended_with_us(process),
+    ):
         assert process.stdout is not None  # noqa: S101 - PIPE was asked for; this is for the type checker
         while block := process.stdout.read1():
             said += block
             end = len(said) if bars else said.rfind(b"\n") + 1
             if end > shown:
                 with _terminal:
-                    sys.stderr.buffer.write(said[shown:end])
+                    sys.stderr.buffer.write(said[shown:end] if bars else _without_bars(said[shown:end]))
                     sys.stderr.flush()
                 shown = end
     return process.returncode, said.decode(errors="replace")
+
+
+def _without_bars(lines: bytes) -> bytes:
+    """Whole lines, of each what a terminal would show in the end."""
+    kept = (line.rstrip(b"\r").rsplit(b"\r", 1)[-1] for line in lines.split(b"\n"))
+    return b"\n".join(kept)
+
+
+@contextlib.contextmanager
+def _ended_with_us(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """End a command where its flow is cancelled, timed out or stopped."""
+    _running.add(process)
+    try:
+        yield
+    except BaseException:
+        _end(process)
+        raise
+    finally:
+        _running.discard(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, sign)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE_S)
+            return
+
+
+@contextlib.contextmanager
+def children_end_with_flow() -> Iterator[None]:
+    """
+    End the commands of tasks that run in threads where the flow itself is cancelled, timed out or stopped.
+
+    Yields
+    ------
+    None
+        Such an exception reaches the main thread alone; what others wait for would go on.
+    """
+    try:
+        yield
+    except BaseException:
+        for process in tuple(_running):
+            _end(process)
+        raise
 
 
 def _lines(said: str) -> list[str]:
@@ -92,7 +169,7 @@ def run_command(*command: str, bars: bool = True) -> str:
             return said
         if not any(word in said for word in _BUSY) or time.monotonic() > deadline:
             end = "\n".join(_lines(said)[-_TAIL_LINES:])
-            raise StageFailedError(f"`{' '.join(command)}` ended with status {status}:\n{end}")
+            raise StageFailedError(f"`{' '.join(command)}` ended with status {status}:\n{end}", status)
         time.sleep(1.0)
 
 
@@ -175,18 +252,55 @@ def adapt() -> None:
 
 
 @task(name="promote")
-def promote() -> None:
-    """Make the adapted model the champion."""
-    run_command("exsitu", "promote")
-    champion = _read(Path("champion.json"))
+def promote(words: Sequence[str] = ()) -> bool:
+    """
+    Make the adapted model the champion; where the policy refuses it, the champion there is stays.
+
+    Parameters
+    ----------
+    words : sequence of str
+        Further arguments of ``exsitu promote``.
+
+    Returns
+    -------
+    bool
+        Whether there is another champion now.
+    """
+    before = CHAMPION.read_bytes() if CHAMPION.is_file() else None
+    try:
+        said = run_command("exsitu", "promote", *words)
+    except StageFailedError as refusal:
+        if refusal.status != _NO or before is None:
+            raise
+        said = str(refusal)
+        get_run_logger().warning("the policy refused the candidate; the champion stays")
+    create_markdown_artifact(key="promotion", markdown="```\n" + "\n".join(_lines(said)) + "\n```")
+    if not CHAMPION.is_file():
+        return False
+    champion = _read(CHAMPION)
     create_markdown_artifact(
         key="champion",
         markdown=f"Champion: **{champion['name']} version {champion['version']}**, recipe {champion['variant']}, "
         f"S > {champion['cut']:.2f}, weights `{champion['weights_sha256'][:12]}…`",
     )
+    return CHAMPION.read_bytes() != before
 
 
-@task(name="release")
+def announce() -> None:
+    """Emit the event that there is another champion; deployments wait for it."""
+    champion = _read(CHAMPION)
+    emit_event(
+        event=PROMOTED,
+        resource={
+            "prefect.resource.id": f"exsitu.champion.{champion['name']}",
+            "prefect.resource.name": f"{champion['name']} version {champion['version']}",
+            "exsitu.version": champion["version"],
+            "exsitu.weights_sha256": champion["weights_sha256"],
+        },
+    )
+
+
+@task(name="release", **_AGAIN)
 def release(survey: str) -> Path:
     """Score a survey with the champion and publish a catalog."""
     said = run_command("exsitu", "release", survey, bars=False)
@@ -196,9 +310,42 @@ def release(survey: str) -> Path:
     return folder
 
 
-@task(name="verify")
+@task(name="verify", **_AGAIN)
 def verify(folder: Path, *, audit: bool) -> str:
     """Re-check everything in a release; with `audit`, against the truth."""
     said = run_command("exsitu", "verify", str(folder), *(["--audit"] if audit else []))
     create_markdown_artifact(key=f"verify-{folder.name}", markdown=f"```\n{said}\n```")
     return said
+
+
+@task(name="watch", **_AGAIN)
+def watch(inputs: Sequence[str] = ()) -> None:
+    """
+    Re-verify releases and data, and measure the drift of what is scored.
+
+    Parameters
+    ----------
+    inputs : sequence of str
+        Files of new stars to look at too.
+
+    Raises
+    ------
+    StageFailedError
+        If something does not hold; the tables are shown first.
+    """
+    failure = None
+    try:
+        run_command("exsitu", "watch", *(word for path in inputs for word in ("--input", path)))
+    except StageFailedError as error:
+        if error.status != _NO:
+            raise
+        failure = error
+    found = _read(BUILD / "watch" / "watch.json")
+    for part in ("releases", "data", "drift"):
+        rows = [
+            {"what": row["what"], "holds": row["holds"], **row["figures"], "detail": row["detail"]}
+            for row in found[part]
+        ]
+        _table(f"watch-{part}", rows, f"{sum(row['holds'] for row in rows)} of {len(rows)} hold")
+    if failure is not None:
+        raise failure

@@ -56,7 +56,7 @@ def copy_project(root: Path) -> Path:
         text=True,
         check=True,
     )
-    results = {"data.dvc", "dvc.lock", "champion.json"}
+    results = {"data.dvc", "dvc.lock", "champion.json", "promotions.jsonl"}
     for name in filter(None, listed.stdout.split("\0")):
         if name not in results and (REPOSITORY / name).is_file():
             (root / name).parent.mkdir(parents=True, exist_ok=True)

@@ -34,10 +34,13 @@ FLOORS = {
     "partitions": 4,
     "samples": 4,
     "experiments": 5,
+    "operations": 5,
     "stages": 5,
     "cli": 6,
     "cli_experiments": 6,
+    "cli_help": 6,
     "cli_mocks": 6,
+    "cli_operations": 6,
 }
 
 TOOLS = {

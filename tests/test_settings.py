@@ -71,6 +71,18 @@ def test_an_unknown_key_of_a_named_survey_names_the_nearest(write, params):
         load_settings(write(params))
 
 
+def test_an_unknown_key_of_named_real_stars_names_the_nearest(write, params):
+    params["promotion"]["real_stars"]["cluster_members"]["max_selected"] = 0.1
+    with pytest.raises(SettingsError, match=r"cluster_members.max_selected'; did you mean 'max_selected_fraction'"):
+        load_settings(write(params))
+
+
+def test_real_stars_without_a_limit_would_check_nothing_and_are_refused(write, params):
+    params["promotion"]["real_stars"]["cluster_members"] = {"path": "x.csv"}
+    with pytest.raises(SettingsError, match="give min_selected_fraction, max_selected_fraction or both"):
+        load_settings(write(params))
+
+
 def test_a_missing_key_is_named(write, params):
     del params["quality"]["max_fractional_parallax_error"]
     with pytest.raises(SettingsError, match=r"missing key 'quality\.max_fractional_parallax_error'"):

@@ -2,16 +2,19 @@
 
 import json
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from exsitu import __version__
+from exsitu import SILENCE, __version__
 from exsitu.cli_experiments import experiment, report
+from exsitu.cli_help import EXIT_CODES, Group, end_in_order
 from exsitu.cli_mocks import mocks
-from exsitu.errors import ExsituError, SettingsError
+from exsitu.cli_operations import completion, doctor, down, status, ui, up, watch
+from exsitu.errors import SettingsError
 
 if TYPE_CHECKING:
     from exsitu.settings import Settings
@@ -35,17 +38,6 @@ _FOLDER = click.Path(path_type=Path)
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-class _Group(click.Group):
-    """Prints what a user can act on in one line, and leaves tracebacks to what they cannot."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except ExsituError as error:
-            click.echo(f"exsitu: {error}", err=True)
-            ctx.exit(2 if isinstance(error, SettingsError) else 1)
-
-
 def _log_to_stderr() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
@@ -59,7 +51,9 @@ def _done(wrote: Path, then: str) -> None:
     click.echo(f"wrote {wrote}; next: {then}", err=True)
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Group, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__)
 @click.option("--params", type=_FILE, default=Path("params.yaml"), show_default=True, help="Settings to read.")
 @click.option("--profile", help="Profile to use instead of the one the settings name.")
@@ -68,10 +62,11 @@ def main(ctx: click.Context, params: Path, profile: str | None) -> None:
     """
     From Gaia surveys to a trustworthy catalog of accreted (ex situ) stars.
 
-    The way, left to right: data, prepare, pretrain, transfer, evaluate, adapt, promote, release, verify.
-    `make catalog` runs it all; `dvc repro` runs what is stale of it.
+    `make catalog` runs the whole way; `dvc repro` runs what is stale of it; `exsitu status` says what that is.
     """
+    os.environ.update({name: value for name, value in SILENCE.items() if name not in os.environ})
     _log_to_stderr()
+    end_in_order()
     ctx.obj = (params, profile)
 
 
@@ -212,16 +207,53 @@ def adapt(
 @main.command()
 @click.option("--model", type=_FOLDER, default=ADAPTED, show_default=True, help="Adapted model to promote.")
 @click.option("--run", "run_id", help="MLflow run of an adapted model to promote instead.")
+@click.option("--to", "version", help="Go back to this version, which was champion before; no criterion is asked.")
+@click.option("--dry-run", is_flag=True, help="Print each criterion with its numbers, and change nothing.")
+@click.option("--force", is_flag=True, help="Promote even if a criterion fails; needs --reason.")
+@click.option("--reason", help="Why, for the log promotions.jsonl.")
 @click.option("--name", help="Registered model to promote in.  [default: tracking.model_name of params.yaml]")
+@click.option("--samples", type=_FOLDER, default=SAMPLES, show_default=True, help="What `exsitu prepare` wrote.")
 @click.option("--champion", type=_FILE, default=CHAMPION, show_default=True, help="File that names the champion.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 @click.pass_context
-def promote(ctx: click.Context, *, model: Path, run_id: str | None, name: str | None, champion: Path) -> None:
-    """Make an adapted model the champion; refused where evaluation did not pass its recipe."""
-    from exsitu.stages.promote import promote as run
+def promote(
+    ctx: click.Context,
+    *,
+    model: Path,
+    run_id: str | None,
+    version: str | None,
+    dry_run: bool,
+    force: bool,
+    reason: str | None,
+    name: str | None,
+    samples: Path,
+    champion: Path,
+    as_json: bool,
+) -> None:
+    """
+    Make an adapted model the champion, if it passes what params.yaml asks under `promotion`.
 
-    found = run(_settings(ctx), model=model, run_id=run_id, name=name, champion_file=champion, runs=BUILD / "runs")
-    click.echo(f"champion: {found.name} version {found.version} ({found.variant}, S > {found.cut:.2f})", err=True)
-    _done(champion, "git commit champion.json, exsitu release SURVEY")
+    Exit codes: 0 promoted (or would be), 3 refused by a criterion, 1 another error, 2 wrong arguments.
+    """
+    if force and not (reason or "").strip():
+        raise SettingsError("--force needs --reason TEXT: the log must say why a criterion was overruled")
+    if version is not None and (run_id is not None or dry_run or force):
+        raise SettingsError("--to goes back to an old champion: give it without --run, --dry-run and --force")
+    from exsitu.stages.promote import promote as run
+    from exsitu.stages.promote import rollback
+
+    files: dict[str, Any] = {"name": name, "champion_file": champion, "models": MODELS, "reason": reason}
+    if version is not None:
+        found = rollback(_settings(ctx), version, **files)
+    else:
+        found = run(
+            _settings(ctx), model=model, run_id=run_id, runs=BUILD / "runs", samples=samples, dry_run=dry_run,
+            force=force, **files,
+        )  # fmt: skip
+    click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.text())
+    if found.promoted:
+        _done(champion, f"git commit {champion} and its log, exsitu release SURVEY")
+    ctx.exit(3 if found.refused else 0)
 
 
 @main.command()
@@ -354,9 +386,8 @@ def columns() -> None:
     click.echo(page(), nl=False)
 
 
-main.add_command(experiment)
-main.add_command(mocks)
-main.add_command(report)
+for command in (experiment, report, mocks, up, down, status, doctor, ui, watch, completion):
+    main.add_command(command)
 
 if __name__ == "__main__":
     main()

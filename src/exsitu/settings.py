@@ -146,6 +146,40 @@ class Evaluation(_Frozen):
     acceptance: Acceptance
 
 
+class MaxLossSigma(_Frozen):
+    """How many standard errors of the difference a candidate may fall behind the champion; negative demands a gain."""
+
+    sum_chi2: float
+    purity: float
+    efficiency_accreted: float
+
+
+class RealStars(_Frozen):
+    """Real stars of which a candidate must select a fraction between limits; not checked where `path` is null."""
+
+    path: Path | None
+    release: str | None = None
+    allow_missing_errors: bool = False
+    min_selected_fraction: Fraction | None = None
+    max_selected_fraction: Fraction | None = None
+
+    @model_validator(mode="after")
+    def _limited(self) -> "RealStars":
+        if self.min_selected_fraction is None and self.max_selected_fraction is None:
+            raise ValueError("give min_selected_fraction, max_selected_fraction or both")
+        return self
+
+
+class Promotion(_Frozen):
+    """What a candidate must reach, beside the acceptance limits, to become champion."""
+
+    sample: Literal["holdout", "target"]
+    jackknife_groups: Annotated[int, Field(ge=2)]
+    max_loss_sigma: MaxLossSigma
+    without_champion: Literal["promote", "refuse"]
+    real_stars: dict[str, RealStars]
+
+
 class Survey(_Frozen):
     """A survey that can be released by name; `truth` is read by the audit alone."""
 
@@ -160,6 +194,25 @@ class Tracking(_Frozen):
     uri: str
     artifacts: Path
     model_name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
+
+
+class Watch(_Frozen):
+    """Surveys that are held against the training stars every week, and how far an input may have moved."""
+
+    surveys: tuple[str, ...]
+    max_psi: PositiveFloat
+    max_ks: Fraction
+
+
+Port = Annotated[int, Field(ge=1024, le=65535)]
+
+
+class Servers(_Frozen):
+    """Ports on loopback of the servers that ``make up`` starts, and how many flow runs the worker does at once."""
+
+    prefect_port: Port
+    mlflow_port: Port
+    worker_limit: PositiveInt
 
 
 class Mocks(_Frozen):
@@ -279,14 +332,21 @@ class Settings(_Frozen):
     training: Training
     transfer: Transfer
     evaluation: Evaluation
+    promotion: Promotion
     surveys: dict[str, Survey]
     tracking: Tracking
+    watch: Watch
+    servers: Servers
     mocks: Mocks
     milky_way: MilkyWay
     samples: Samples
     epochs: Epochs
     experiments: Experiments
     chunk_rows: PositiveInt
+
+
+# Keys below which people choose the names, and what each name holds.
+_NAMED: dict[str, type[BaseModel]] = {"surveys": Survey, "real_stars": RealStars}
 
 
 def _merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
@@ -304,8 +364,8 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
         annotation = model.model_fields[str(step)].annotation if str(step) in model.model_fields else None
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             model = annotation
-        elif step == "surveys":
-            model = Survey
+        elif step in _NAMED:
+            model = _NAMED[str(step)]
     return list(model.model_fields)
 
 

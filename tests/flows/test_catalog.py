@@ -2,7 +2,6 @@
 
 import json
 import socket
-import subprocess
 import sys
 import time
 import urllib.request
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from project import copy_project, environment, run
+from project import copy_project, run
 
 pytestmark = pytest.mark.slow
 
@@ -144,31 +143,55 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def server(house: Path):
-    """A running Prefect server."""
-    url = f"http://127.0.0.1:{(port := _free_port())}/api"
-    command = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    with (house / "server.log").open("w") as log:
-        process = subprocess.Popen(command, cwd=house, env=environment(house), stdout=log, stderr=log)
-    try:
-        for _ in range(180):
-            try:
-                urllib.request.urlopen(f"{url}/health", timeout=2)
-                break
-            except OSError:
-                time.sleep(1)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(60)
+def standing(house: Path):
+    """What `make up` starts, for the house: address of Prefect's API, and of MLflow."""
+    ports = _free_port(), _free_port()
+    started = run(house, "exsitu", "up", "--prefect-port", str(ports[0]), "--mlflow-port", str(ports[1]), "--json")
+    assert started.returncode == 0, started.stderr
+    yield f"http://127.0.0.1:{ports[0]}/api", f"http://127.0.0.1:{ports[1]}"
+    stopped = run(house, "exsitu", "down")
+    assert stopped.stderr.strip().endswith("stopped worker, mlflow, prefect")
+
+
+@pytest.fixture
+def server(standing) -> str:
+    """Address of Prefect's API."""
+    return standing[0]
+
+
+def _post(address: str, **body):
+    request = urllib.request.Request(address, json.dumps(body).encode(), {"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
 
 
 def _ask(url: str, what: str, **body):
-    request = urllib.request.Request(
-        f"{url}/{what}/filter", json.dumps(body).encode(), {"content-type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
+    return _post(f"{url}/{what}/filter", **body)
+
+
+def _deployment(url: str, name: str):
+    return next(d for d in _ask(url, "deployments") if d["name"] == name)
+
+
+def _runs_of(url: str, name: str):
+    """Flow runs of a deployment that started or will now, the latest first; those of a schedule are still to come."""
+    wanted = {"deployment_id": {"any_": [_deployment(url, name)["id"]]}}
+    found = _ask(url, "flow_runs", flow_runs=wanted, sort="EXPECTED_START_TIME_DESC")
+    return [r for r in found if not (r["auto_scheduled"] and r["state_type"] == "SCHEDULED")]
+
+
+def _finished(url: str, run_id: str):
+    """A flow run when it has ended, however slow the machine; pytest's own limit is the only one."""
+    while True:
+        with urllib.request.urlopen(f"{url}/flow_runs/{run_id}", timeout=30) as answer:
+            found = json.load(answer)
+        if found["state_type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
+            return found
+        time.sleep(1)
+
+
+def _start(url: str, name: str, **parameters):
+    return _post(f"{url}/deployments/{_deployment(url, name)['id']}/create_flow_run", parameters=parameters)["id"]
 
 
 def test_a_second_run_on_a_running_server_redoes_nothing_and_shows_its_artifacts(house: Path, server: str):
@@ -184,3 +207,104 @@ def test_a_second_run_on_a_running_server_redoes_nothing_and_shows_its_artifacts
     artifacts = {a["key"]: a["type"] for a in _ask(server, "artifacts", limit=200)}
     assert artifacts["transfer-variants"] == "table"
     assert artifacts["evaluation-roc"] == "image"
+
+
+def test_up_again_leaves_everything_as_it_is(house: Path, standing):
+    before = {path.name: path.read_bytes() for path in (house / ".servers").glob("*.json")}
+    again = run(house, "exsitu", "up", "--json")
+    assert again.returncode == 0, again.stderr
+    assert all(state["up"] for state in json.loads(again.stdout))
+    assert {path.name: path.read_bytes() for path in (house / ".servers").glob("*.json")} == before
+    assert set(before) == {"prefect.json", "mlflow.json", "worker.json"}
+
+
+def test_status_doctor_and_ui_know_the_servers(house: Path, standing):
+    found = json.loads(run(house, "exsitu", "status", "--json").stdout)
+    assert [state["up"] for state in found["servers"]] == [True, True, True]
+    assert found["stages"] == {"known": True, "stale": {}, "detail": ""}
+    assert found["champion"]["name"] == "exsitu"
+    assert {r["version"].rsplit("-", 1)[0] for r in found["releases"]} == {"standin", "hipparcos2"}
+    assert all(r["verifies"] and r["of_champion"] for r in found["releases"])
+    healthy = run(house, "exsitu", "doctor")
+    assert "fine   prefect server" in healthy.stdout, healthy.stdout + healthy.stderr
+    shown = run(house, "exsitu", "ui", "--no-browser").stdout
+    assert standing[0].removesuffix("/api") in shown
+    assert standing[1] in shown
+
+
+def test_mlflows_server_shows_the_runs_models_and_pictures_of_the_stages(house: Path, standing):
+    _, mlflow = standing
+    experiments = _post(f"{mlflow}/api/2.0/mlflow/experiments/search", max_results=20)["experiments"]
+    ids = [e["experiment_id"] for e in experiments]
+    runs = _post(f"{mlflow}/api/2.0/mlflow/runs/search", experiment_ids=ids, max_results=100)["runs"]
+    adapted = json.loads((house / "build/runs/adapted.json").read_text())["run_id"]
+    assert adapted in {r["info"]["run_id"] for r in runs}
+    with urllib.request.urlopen(f"{mlflow}/api/2.0/mlflow/artifacts/list?run_id={adapted}", timeout=30) as answer:
+        assert {f["path"] for f in json.load(answer)["files"]} >= {"model_files", "figures", "files"}
+    with urllib.request.urlopen(f"{mlflow}/api/2.0/mlflow/registered-models/get?name=exsitu", timeout=30) as answer:
+        aliases = {a["alias"] for a in json.load(answer)["registered_model"]["aliases"]}
+    assert aliases >= {"champion", "candidate"}
+
+
+def test_every_deployment_is_there_scheduled_or_triggered_with_words_and_parameters(server: str):
+    found = {d["name"]: d for d in _ask(server, "deployments")}
+    assert {n for n, d in found.items() if d["schedules"]} == {"refresh-data", "nightly-train", "watch"}
+    (automation,) = _ask(server, "automations")
+    assert automation["enabled"]
+    assert automation["actions"][0]["deployment_id"] == found["release"]["id"]
+    for deployment in found.values():
+        assert deployment["description"]
+        assert deployment["global_concurrency_limit"]["limit"] == 1
+        described = deployment["parameter_openapi_schema"]["properties"]
+        assert all(parameter.get("description") for parameter in described.values()), deployment["name"]
+
+
+def test_the_watch_shows_what_it_found_by_input(house: Path, server: str):
+    found = _finished(server, _start(server, "watch"))
+    tables = {a["key"]: json.loads(a["data"]) for a in _ask(server, "artifacts", limit=200) if a["type"] == "table"}
+    assert {row["what"] for row in tables["watch-drift"]} == {
+        f"standin: {name}" for name in ("l", "b", "pmra", "pmdec", "parallax")
+    }
+    assert all(row["holds"] for row in tables["watch-releases"] + tables["watch-data"])
+    assert found["state_type"] == ("COMPLETED" if all(row["holds"] for row in tables["watch-drift"]) else "FAILED")
+
+
+def test_a_promotion_starts_the_release_by_its_event(house: Path, server: str):
+    other = "zm_last" if _json(house / "champion.json")["variant"] != "zm_last" else "vm_last"
+    adapted = run(house, "exsitu", "adapt", "--variant", other, "--no-progress")
+    assert adapted.returncode == 0, adapted.stderr
+    reason = "to see the release follow"
+    done = _finished(server, _start(server, "promote", force=True, reason=reason))
+    assert done["state_type"] == "COMPLETED", done["state"]["message"]
+    champion = _json(house / "champion.json")
+    assert champion["variant"] == other
+    logged = json.loads((house / "promotions.jsonl").read_text().splitlines()[-1])
+    assert (logged["reason"], logged["flow_run"]) == (reason, done["id"])
+    while not (followed := _runs_of(server, "release")):
+        time.sleep(1)
+    released = _finished(server, followed[0]["id"])
+    assert released["state_type"] == "COMPLETED", released["state"]["message"]
+    manifests = [_json(p) for p in (house / "releases").glob("standin-*/manifest.json")]
+    assert champion["weights_sha256"] in {m["model"]["weights_sha256"] for m in manifests}
+
+
+def test_a_run_under_way_when_all_is_stopped_is_done_again_after_the_restart(house: Path, server: str):
+    path = house / "params.yaml"
+    before = path.read_text()
+    path.write_text(before.replace("pretraining: 2", "pretraining: 50"))  # long enough to be stopped under way
+    try:
+        started = _start(server, "nightly-train", promote=False)
+        while not any(b"pretrain-" in line for line in (house / ".servers/worker.log").read_bytes().splitlines()):
+            time.sleep(0.5)
+        stopped = run(house, "exsitu", "down")
+        assert stopped.returncode == 0, stopped.stderr
+        assert "AwaitingRetry" in stopped.stderr
+    finally:
+        path.write_text(before)
+    assert not [p for p in (house / "build").glob(".*") if p.is_dir()], "a stage left something half-written"
+    ports = server.rsplit(":", 1)[1].removesuffix("/api"), str(_free_port())
+    again = run(house, "exsitu", "up", "--prefect-port", ports[0], "--mlflow-port", ports[1])
+    assert again.returncode == 0, again.stderr
+    assert {d["name"] for d in _ask(server, "deployments")} >= {"watch", "release"}
+    done = _finished(server, started)
+    assert (done["state_type"], done["run_count"]) == ("COMPLETED", 2), done["state"]["message"]

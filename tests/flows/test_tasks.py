@@ -1,11 +1,14 @@
 """Tasks pass on what a stage says, wait for a busy repository, and do not repeat a refusal."""
 
+import fnmatch
 import importlib.util
+import json
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+import yaml
 
 
 @pytest.fixture(scope="module")
@@ -51,5 +54,117 @@ def test_a_refusal_is_not_tried_again_and_a_crash_is(tasks: ModuleType):
     assert tasks._may_pass_next_time(None, None, crash)
 
 
+def test_a_log_gets_each_line_as_a_terminal_would_show_it_in_the_end(tasks: ModuleType, capfdbinary):
+    code = "import sys; sys.stdout.write('a\\n  10%\\r  50%\\r100% done\\n'); sys.stdout.flush()"
+    tasks.run_command(sys.executable, "-c", code)
+    assert capfdbinary.readouterr().err == b"a\n100% done\n"
+
+
+def test_a_command_is_ended_with_all_it_started_where_its_flow_is(tasks: ModuleType, tmp_path: Path):
+    child = f"import time; open({str(tmp_path / 'late')!r}, 'w').close() if time.sleep(600) else None"
+    code = f"import subprocess, sys; print('here', flush=True); subprocess.run([sys.executable, '-c', {child!r}])"
+
+    def cancelled(*_):
+        raise KeyboardInterrupt
+
+    import psutil
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tasks, "_without_bars", cancelled)
+        with pytest.raises(KeyboardInterrupt):
+            tasks.run_command(sys.executable, "-c", code)
+    assert not psutil.Process().children(recursive=True)
+    assert not tasks._running
+
+
 def test_progress_bars_are_left_out_of_what_is_kept(tasks: ModuleType):
     assert tasks._lines("a\n  10%\r  50%\r100% done\n\nb\n") == ["a", "100% done", "b"]
+
+
+@pytest.fixture
+def shown(tasks: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Artifacts by key, in a folder where a champion may be; nothing is sent to a server."""
+    kept: dict[str, str] = {}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tasks, "create_markdown_artifact", lambda key, markdown: kept.update({key: markdown}))
+    monkeypatch.setattr(tasks, "get_run_logger", lambda: SimpleNamespace(warning=lambda *_: None))
+    return kept
+
+
+CHAMPION = '{"name": "exsitu", "version": "4", "variant": "vm_last", "cut": 0.7, "weights_sha256": "' + "a" * 64 + '"}'
+
+
+def _ends_with(tasks: ModuleType, monkeypatch: pytest.MonkeyPatch, status: int, said: str, *, writes: str = "") -> None:
+    """Let `exsitu promote` write a champion, say something and end with a status."""
+    command = tasks.run_command
+    write = f"open('champion.json', 'w').write({writes!r}); " if writes else ""
+    code = f"import sys; {write}print({said!r}); sys.exit({status})"
+    monkeypatch.setattr(tasks, "run_command", lambda *_: command(sys.executable, "-c", code))
+
+
+def test_a_refused_candidate_leaves_the_champion_and_shows_why(tasks, shown, monkeypatch):
+    Path("champion.json").write_text(CHAMPION)
+    _ends_with(tasks, monkeypatch, 3, "FAIL         champion: purity: 0.1")
+    assert tasks.promote.fn() is False
+    assert "FAIL         champion: purity: 0.1" in shown["promotion"]
+    assert "version 4" in shown["champion"]
+
+
+def test_a_promoted_candidate_shows_its_criteria_and_is_a_change(tasks, shown, monkeypatch):
+    Path("champion.json").write_text(CHAMPION)
+    said = "pass         champion: purity: 0.4"
+    _ends_with(tasks, monkeypatch, 0, said, writes=CHAMPION.replace('"4"', '"5"'))
+    assert tasks.promote.fn() is True
+    assert said in shown["promotion"]
+    assert "version 5" in shown["champion"]
+
+
+def test_promoting_the_champion_or_a_dry_run_is_no_change(tasks, shown, monkeypatch):
+    _ends_with(tasks, monkeypatch, 0, "would be promoted; there is no champion")
+    assert tasks.promote.fn(("--dry-run",)) is False
+    assert "champion" not in shown
+    Path("champion.json").write_text(CHAMPION)
+    assert tasks.promote.fn() is False
+
+
+@pytest.mark.parametrize(("status", "champion"), [(3, False), (1, True), (2, True)])
+def test_a_refusal_without_a_champion_and_every_error_fail_the_task(tasks, shown, monkeypatch, status, champion):
+    if champion:
+        Path("champion.json").write_text(CHAMPION)
+    _ends_with(tasks, monkeypatch, status, "exsitu: no data")
+    with pytest.raises(tasks.StageFailedError, match=f"status {status}"):
+        tasks.promote.fn()
+
+
+def test_what_does_not_hold_is_shown_before_the_watch_fails_and_is_not_tried_again(tasks, monkeypatch, tmp_path):
+    tables = {}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tasks, "_table", lambda key, rows, said: tables.update({key: (rows, said)}))
+    row = {"what": "standin: b", "holds": False, "detail": "PSI 0.4", "figures": {"psi": 0.4}}
+    (tmp_path / "build" / "watch").mkdir(parents=True)
+    found = {"releases": [], "data": [], "drift": [row]}
+    (tmp_path / "build" / "watch" / "watch.json").write_text(json.dumps(found))
+    _ends_with(tasks, monkeypatch, 3, "FAILS  standin: b")
+    with pytest.raises(tasks.StageFailedError) as caught:
+        tasks.watch.fn(())
+    assert tables["watch-drift"] == (
+        [{"what": "standin: b", "holds": False, "psi": 0.4, "detail": "PSI 0.4"}],
+        "0 of 1 hold",
+    )
+    assert not tasks._may_pass_next_time(None, None, SimpleNamespace(message=str(caught.value)))
+
+
+def test_an_announcement_names_the_champion_so_that_deployments_can_wait_for_it(
+    tasks, monkeypatch, tmp_path, repository
+):
+    events = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tasks, "emit_event", lambda **event: events.append(event))
+    Path("champion.json").write_text(CHAMPION)
+    tasks.announce()
+    (event,) = events
+    deployments = yaml.safe_load((repository / "prefect.yaml").read_text())["deployments"]
+    (trigger,) = next(d for d in deployments if d["name"] == "release")["triggers"]
+    assert event["event"] in trigger["expect"]
+    assert fnmatch.fnmatch(event["resource"]["prefect.resource.id"], trigger["match"]["prefect.resource.id"])
+    assert event["resource"]["exsitu.version"] == "4"

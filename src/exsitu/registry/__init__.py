@@ -1,21 +1,43 @@
 """The champion: which model releases are made with, in MLflow's registry and in ``champion.json``.
 
 ``champion.json`` is tracked by git, so a collaborator without the tracking database can rebuild a release; the alias
-``champion`` in the registry says the same to people who look there. Both change together, in `promote` alone.
+``champion`` in the registry says the same to people who look there. Both change together, in `promote` and `restore`
+alone, and every change is a line of ``promotions.jsonl``.
 """
 
+from exsitu.registry.audit import Entry, log_file, read_log
 from exsitu.registry.champion import CHAMPION_FILE, Champion, find_weights, read_champion
-from exsitu.registry.promotion import CHAMPION, PREVIOUS, Candidate, promote, register, registered_champion
+from exsitu.registry.policy import (
+    Criterion,
+    Verdict,
+    acceptance_criteria,
+    comparison_criteria,
+    real_star_criterion,
+)
+from exsitu.registry.promotion import Candidate, identity, nominate, promote, restore
+from exsitu.registry.versions import CANDIDATE, CHAMPION, PREVIOUS, register, registered_champion
 
 __all__ = [
+    "CANDIDATE",
     "CHAMPION",
     "CHAMPION_FILE",
     "PREVIOUS",
     "Candidate",
     "Champion",
+    "Criterion",
+    "Entry",
+    "Verdict",
+    "acceptance_criteria",
+    "comparison_criteria",
     "find_weights",
+    "identity",
+    "log_file",
+    "nominate",
     "promote",
     "read_champion",
+    "read_log",
+    "real_star_criterion",
     "register",
     "registered_champion",
+    "restore",
 ]

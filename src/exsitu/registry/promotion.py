@@ -1,19 +1,30 @@
-"""Make a model champion: compare and set, under a lock, in the registry and then in ``champion.json``."""
+"""Make a model champion: compare and set, under a lock, in the registry, in ``champion.json`` and in the log."""
 
 import json
 import logging
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from exsitu.errors import InputError, PromotionError
-from exsitu.provenance import code_digest, git_revision, read_json, sha256_file, write_json
-from exsitu.registry.champion import CHAMPION_FILE, Champion, champion_of, read_champion
+from exsitu.provenance import code_digest, git_revision, read_json, write_json
+from exsitu.registry import audit
+from exsitu.registry.champion import CHAMPION_FILE, Champion, champion_of, find_weights, read_champion
+from exsitu.registry.policy import Verdict
+from exsitu.registry.versions import (
+    CANDIDATE,
+    CHAMPION,
+    PREVIOUS,
+    aliased_champion,
+    past_champion,
+    registered_version,
+    require_weights,
+)
 from exsitu.settings import Tracking
-from exsitu.tracking import CARD, MODEL_FILES, WEIGHTS, Client, connect, file_lock, find_run
-
-CHAMPION, PREVIOUS = "champion", "previous"
+from exsitu.tracking import CARD, WEIGHTS, Client, connect, file_lock, find_run
 
 log = logging.getLogger(__name__)
 
@@ -44,106 +55,73 @@ class Candidate:
     evaluation: Mapping[str, Any]
 
 
-def registered_champion(tracking: Tracking) -> Champion | None:
+def identity(tracking: Tracking, candidate: Candidate) -> tuple[str, str, float]:
     """
-    What the registry says is champion.
+    What makes a candidate the same model as a champion.
 
     Parameters
     ----------
     tracking : Tracking
         Settings.
+    candidate : Candidate
+        The model.
 
     Returns
     -------
-    Champion or None
-        None where no model carries the alias.
+    tuple of (str, str, float)
+        As ``Champion.identity``.
 
     Raises
     ------
     InputError
-        If there is no tracking store, or the version under the alias was not made by `promote`.
+        If the run or the model files are missing.
+    PromotionError
+        If the weights are not the card's, or the run names no data.
     """
-    return _aliased_champion(connect(tracking, create=False), tracking.model_name)
+    return _entry(tracking, candidate).identity
 
 
-def _aliased_champion(client: Client, name: str) -> Champion | None:
-    found = _by_alias(client, name, CHAMPION)
-    return None if found is None else _champion_of_version(found)
-
-
-def _by_alias(client: Client, name: str, alias: str) -> Any | None:
-    for model in client.search_registered_models(f"name = '{name}'"):
-        if alias in model.aliases:
-            return client.get_model_version(name, model.aliases[alias])
-    return None
-
-
-def _champion_of_version(version: Any) -> Champion:
-    where = f"registry entry {version.name} version {version.version}"
-    try:
-        held = json.loads(version.tags["champion"])
-    except (KeyError, ValueError):
-        raise InputError(f"{where} carries no record of its promotion; move the alias with `exsitu promote`") from None
-    return champion_of({**held, "version": str(version.version)}, where)
-
-
-def register(tracking: Tracking, entry: Champion, model_folder: Path) -> str:
+def nominate(tracking: Tracking, candidate: Candidate, verdict: Verdict) -> str:
     """
-    Register a model version, unless the same model with the same cut is registered already.
+    Register a model that was judged under the alias ``candidate``, whatever came of it.
 
     Parameters
     ----------
     tracking : Tracking
         Settings.
-    entry : Champion
-        What to say of the version; its ``version`` is not looked at.
-    model_folder : Path
-        Folder with the two model files; kept among the run's artefacts if they are not yet.
+    candidate : Candidate
+        The model.
+    verdict : Verdict
+        What came of judging it; kept as tags.
 
     Returns
     -------
     str
-        The version.
+        Its version.
 
     Raises
     ------
+    InputError
+        If the run or the model files are missing.
     PromotionError
-        If the weights in the folder are not the entry's.
+        If the weights are not the card's, or the run names no data.
     """
-    _require_weights(model_folder, entry.weights_sha256)
-    return _register(connect(tracking, create=True), entry, model_folder)
+    entry = _entry(tracking, candidate)
+    client = connect(tracking, create=True)
+    with file_lock(_lock(tracking)):
+        version = registered_version(client, entry, candidate.folder)
+        _nominate(client, entry.name, version, verdict)
+    return version
 
 
-def _require_weights(folder: Path, sha256: str) -> None:
-    found = sha256_file(folder / WEIGHTS)
-    if found != sha256:
-        raise PromotionError(f"{folder / WEIGHTS} has SHA-256 {found}, expected {sha256}; the file was changed")
+def _nominate(client: Client, name: str, version: str, verdict: Verdict) -> None:
+    client.set_model_version_tag(name, version, "judged", "passed" if verdict.passed else "refused")
+    client.set_model_version_tag(name, version, "criteria", json.dumps(verdict.as_dict(), allow_nan=False))
+    client.set_registered_model_alias(name, CANDIDATE, version)
 
 
-def _register(client: Client, entry: Champion, folder: Path) -> str:
-    if not client.search_registered_models(f"name = '{entry.name}'"):
-        client.create_registered_model(entry.name, description="exsitu: scores stars as accreted (1) or in situ (0)")
-    for found in client.search_model_versions(f"name = '{entry.name}' and run_id = '{entry.run_id}'"):
-        if "champion" in found.tags and _champion_of_version(found).identity == entry.identity:
-            return str(found.version)
-    if not {f.path for f in client.list_artifacts(entry.run_id, MODEL_FILES)} >= _artefacts():
-        for name in (WEIGHTS, CARD):
-            client.log_artifact(entry.run_id, str(folder / name), MODEL_FILES)
-    source = f"{client.get_run(entry.run_id).info.artifact_uri}/{MODEL_FILES}"
-    tags = {
-        "weights_sha256": entry.weights_sha256,
-        "model_digest": entry.model_digest,
-        "data_digest": entry.data_digest,
-        "cut": repr(entry.cut),
-        "variant": entry.variant,
-        "champion": json.dumps(asdict(entry), allow_nan=False),
-    }
-    made = client.create_model_version(entry.name, source, run_id=entry.run_id, tags=tags)
-    return str(made.version)
-
-
-def _artefacts() -> set[str]:
-    return {f"{MODEL_FILES}/{name}" for name in (WEIGHTS, CARD)}
+def _lock(tracking: Tracking) -> Path:
+    return tracking.artifacts.parent / ".promote.lock"
 
 
 def promote(
@@ -152,9 +130,12 @@ def promote(
     *,
     champion_file: Path = CHAMPION_FILE,
     expected: Champion | None,
+    verdict: Verdict | None = None,
+    force: bool = False,
+    reason: str | None = None,
 ) -> Champion:
     """
-    Make a model champion, if it passed evaluation and nobody else promoted one meanwhile.
+    Make a model champion, if it passed and nobody else promoted one meanwhile.
 
     Parameters
     ----------
@@ -163,9 +144,15 @@ def promote(
     candidate : Candidate
         The model.
     champion_file : Path
-        File to write.
+        File to write; the log of promotions lies beside it.
     expected : Champion or None
         Champion read when the decision was made; None where there was none.
+    verdict : Verdict, optional
+        What came of judging the candidate by the promotion policy; by default what its evaluation said is all.
+    force : bool
+        Overrule what failed; needs a reason.
+    reason : str, optional
+        Why, for the log.
 
     Returns
     -------
@@ -177,31 +164,112 @@ def promote(
     InputError
         If the run or the model files are missing.
     PromotionError
-        If the candidate was not evaluated or did not pass, its weights are not its card's, or another model became
-        champion since `expected` was read.
+        If the candidate was not evaluated or did not pass, its weights are not its card's, it is forced without a
+        reason, or another model became champion since `expected` was read.
 
     Notes
     -----
     A crash between the registry and the file leaves the alias ahead of the file; promoting the same candidate again
-    writes the file. Nothing else can follow until then, so no promotion is lost.
+    writes the file. Nothing else can follow until then, so no promotion is lost. A crash between the file and the log
+    leaves the log behind; the next promotion adds the line it lacks.
     """
-    _require_passed(candidate)
+    verdict = Verdict(()) if verdict is None else verdict
+    failed = _failures(candidate, verdict)
+    if failed and not force:
+        raise PromotionError(
+            f"run {candidate.run_id} ({candidate.variant}) did not pass: {'; '.join(failed)}. Train longer or on more "
+            "stars, change the limits in params.yaml and evaluate again, or overrule with --force --reason"
+        )
+    if force and not (reason or "").strip():
+        raise PromotionError("a forced promotion needs a reason for the log; give --reason TEXT")
     entry = _entry(tracking, candidate)
     client = connect(tracking, create=True)
-    with file_lock(tracking.artifacts.parent / ".promote.lock"):
+    with file_lock(_lock(tracking)):
         held = read_champion(champion_file) if champion_file.is_file() else None
-        alias = _aliased_champion(client, tracking.model_name)
+        alias = aliased_champion(client, tracking.model_name)
+        lacking = audit.missing_entries(audit.log_file(champion_file), held)
         if held is not None and _settled(held, alias, entry):
-            return held
+            with _logged(champion_file, lacking):
+                return held
         _require_expected(held, alias, expected, entry, champion_file)
         known = held is not None and held.identity == entry.identity
         if held is not None and known:  # a fresh clone: the file is right, and stays what it was but for the version
             entry = _replaced(entry, promoted=held.promoted, evaluation=held.evaluation)
-        crowned = _promote(client, entry, candidate.folder, champion_file, alias)
+        entry = _replaced(entry, version=registered_version(client, entry, candidate.folder))
+        _nominate(client, entry.name, entry.version, verdict)
+        criteria = [criterion.as_dict() for criterion in verdict.criteria]
+        made = [] if known else [
+            audit.entry_of("promote", held, entry, reason=reason, forced=bool(failed), criteria=criteria)
+        ]  # fmt: skip
+        crowned = _crown(client, entry, champion_file, alias, [*lacking, *made])
     if known:
         log.warning("%s was champion in %s but not in the registry: both say version %s now", crowned.variant,
                     champion_file, crowned.version)  # fmt: skip
     return crowned
+
+
+def restore(
+    tracking: Tracking,
+    version: str,
+    *,
+    champion_file: Path = CHAMPION_FILE,
+    folders: Sequence[Path],
+    reason: str | None = None,
+) -> Champion:
+    """
+    Make a version champion again that was champion before; no criterion is asked.
+
+    Parameters
+    ----------
+    tracking : Tracking
+        Settings.
+    version : str
+        Number in the registry.
+    champion_file : Path
+        File to write; the log of promotions lies beside it.
+    folders : sequence of Path
+        Folders where its weights may lie, tried before its run's artefacts.
+    reason : str, optional
+        Why, for the log.
+
+    Returns
+    -------
+    Champion
+        The champion now; the one there was if the version is champion already.
+
+    Raises
+    ------
+    InputError
+        If there is no tracking store or no such version.
+    PromotionError
+        If the version never was champion, or registry and file disagree about who is.
+    ReleaseError
+        If its weights are nowhere: no release could be made with it.
+    """
+    client = connect(tracking, create=False)
+    with file_lock(_lock(tracking)):
+        entry = past_champion(client, tracking.model_name, version)
+        weights = find_weights(entry, folders, tracking)
+        if weights not in folders:
+            shutil.rmtree(weights.parent, ignore_errors=True)  # a copy fetched from MLflow: it can be had
+        held = read_champion(champion_file) if champion_file.is_file() else None
+        alias = aliased_champion(client, tracking.model_name)
+        lacking = audit.missing_entries(audit.log_file(champion_file), held)
+        if held is not None and _settled(held, alias, entry):
+            with _logged(champion_file, lacking):
+                return held
+        _require_expected(held, alias, held, entry, champion_file)
+        made = audit.entry_of("rollback", held, entry, reason=reason)
+        return _crown(client, entry, champion_file, alias, [*lacking, made])
+
+
+@contextmanager
+def _logged(champion_file: Path, entries: list[audit.Entry]) -> Iterator[None]:
+    if not entries:
+        yield
+        return
+    with audit.added(audit.log_file(champion_file), entries):
+        yield
 
 
 def _settled(held: Champion, alias: Champion | None, entry: Champion) -> bool:
@@ -213,15 +281,14 @@ def _replaced(entry: Champion, **changes: Any) -> Champion:
     return Champion(**{**asdict(entry), **changes})
 
 
-def _require_passed(candidate: Candidate) -> None:
+def _failures(candidate: Candidate, verdict: Verdict) -> list[str]:
+    """Why a candidate may not be promoted without force; one that was never evaluated has no cut and is refused."""
     if not candidate.evaluation or "passed" not in candidate.evaluation:
         raise PromotionError(f"run {candidate.run_id} ({candidate.variant}) was not evaluated; run `exsitu evaluate`")
-    if candidate.evaluation["passed"] is not True:
-        reasons = "; ".join(candidate.evaluation.get("reasons", ())) or "no reason was recorded"
-        raise PromotionError(
-            f"run {candidate.run_id} ({candidate.variant}) did not pass evaluation: {reasons}. Train longer or on more "
-            "stars, or change evaluation.acceptance in params.yaml and evaluate again"
-        )
+    told = [f"{criterion.name}: {criterion.detail}" for criterion in verdict.failed]
+    if candidate.evaluation["passed"] is True or told:
+        return told
+    return list(candidate.evaluation.get("reasons", ())) or ["evaluation gave no reason"]
 
 
 def _entry(tracking: Tracking, candidate: Candidate) -> Champion:
@@ -230,7 +297,7 @@ def _entry(tracking: Tracking, candidate: Candidate) -> Champion:
         if not (candidate.folder / name).is_file():
             raise InputError(f"no {candidate.folder / name}; give the folder that `exsitu adapt` wrote")
     card = read_json(candidate.folder / CARD)
-    _require_weights(candidate.folder, card["weights_sha256"])
+    require_weights(candidate.folder, card["weights_sha256"])
     run = find_run(tracking, candidate.run_id)
     if "data_digest" not in run.tags:
         raise PromotionError(f"run {candidate.run_id} names no data it was trained on; train again with `exsitu adapt`")
@@ -266,22 +333,25 @@ def _require_expected(
         )
 
 
-def _promote(client: Client, entry: Champion, folder: Path, file: Path, alias: Champion | None) -> Champion:
-    """Registry first, file last; if the file cannot be written, the alias goes back to where it was."""
-    version = _register(client, entry, folder)
-    crowned = _replaced(entry, version=version)
-    client.set_model_version_tag(entry.name, version, "promoted_over", alias.version if alias else "none")
-    client.set_model_version_tag(entry.name, version, "promoted_at_revision", entry.promoted["git_revision"])
-    client.set_model_version_tag(entry.name, version, "champion", json.dumps(asdict(crowned), allow_nan=False))
-    client.set_registered_model_alias(entry.name, CHAMPION, version)
+def _crown(client: Client, entry: Champion, file: Path, alias: Champion | None, entries: list[audit.Entry]) -> Champion:
+    """Registry first, file and log last; if they cannot be written, the alias goes back to where it was."""
+    name, version = entry.name, entry.version
+    client.set_model_version_tag(name, version, "promoted_over", alias.version if alias else "none")
+    client.set_model_version_tag(name, version, "promoted_at_revision", entry.promoted["git_revision"])
+    client.set_model_version_tag(name, version, "champion", json.dumps(asdict(entry), allow_nan=False))
+    for line in entries:
+        told = json.dumps(asdict(line), ensure_ascii=False, allow_nan=False)
+        client.set_model_version_tag(name, version, f"promotion/{line.when}", told)
+    client.set_registered_model_alias(name, CHAMPION, version)
     try:
-        write_json(file, asdict(crowned))
+        with _logged(file, entries):
+            write_json(file, asdict(entry))
     except BaseException:
         if alias is None:
-            client.delete_registered_model_alias(entry.name, CHAMPION)
+            client.delete_registered_model_alias(name, CHAMPION)
         else:
-            client.set_registered_model_alias(entry.name, CHAMPION, alias.version)
+            client.set_registered_model_alias(name, CHAMPION, alias.version)
         raise
     if alias is not None and alias.version != version:
-        client.set_registered_model_alias(entry.name, PREVIOUS, alias.version)
-    return crowned
+        client.set_registered_model_alias(name, PREVIOUS, alias.version)
+    return entry

@@ -1,14 +1,85 @@
-"""The command ``promote``: make an adapted model the champion, if the recipe it was made by passed evaluation."""
+"""The command ``promote``: make an adapted model the champion if it passes the policy, or go back to an older one."""
 
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exsitu import tracking
+from exsitu import registry, tracking
 from exsitu.errors import InputError, PromotionError
 from exsitu.provenance import read_json
-from exsitu.registry import Candidate, Champion, read_champion
-from exsitu.registry import promote as register
+from exsitu.registry import Candidate, Champion, Verdict, read_champion
 from exsitu.settings import Settings
+from exsitu.stages.judging import judge
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """
+    What came of a promotion, or would come of it.
+
+    Parameters
+    ----------
+    champion : Champion or None
+        The champion now; None where there is none.
+    verdict : Verdict
+        Every criterion with its numbers; empty where nothing was judged.
+    candidate : str
+        The model that was judged, for people.
+    promoted : bool
+        Whether the candidate is champion now.
+    dry_run : bool
+        Whether nothing was to be changed.
+    """
+
+    champion: Champion | None
+    verdict: Verdict
+    candidate: str
+    promoted: bool
+    dry_run: bool = False
+
+    @property
+    def refused(self) -> bool:
+        """Whether the policy refused the candidate, or would."""
+        return not self.promoted and not self.verdict.passed
+
+    def as_dict(self) -> dict[str, Any]:
+        """
+        Turn the outcome into what JSON can hold.
+
+        Returns
+        -------
+        dict
+        """
+        version = None if self.champion is None else self.champion.version
+        return {
+            "candidate": self.candidate,
+            "dry_run": self.dry_run,
+            "promoted": self.promoted,
+            "champion_version": version,
+            **self.verdict.as_dict(),
+        }
+
+    def text(self) -> str:
+        """
+        Turn the outcome into text for people.
+
+        Returns
+        -------
+        str
+            A line a criterion, then what came of it.
+        """
+        lines = [self.candidate, *filter(None, [self.verdict.text()])]
+        now = "there is no champion" if self.champion is None else f"champion is {self.champion}"
+        if self.dry_run:
+            lines.append(f"{'would be refused' if self.refused else 'would be promoted'}; {now}")
+        elif self.refused:
+            failed = ", ".join(criterion.name for criterion in self.verdict.failed)
+            lines.append(f"refused ({failed}); {now}. To overrule: --force --reason TEXT")
+        else:
+            lines.append(now)
+        return "\n".join(lines)
 
 
 def promote(
@@ -19,14 +90,19 @@ def promote(
     name: str | None = None,
     champion_file: Path,
     runs: Path,
-) -> Champion:
+    samples: Path,
+    models: Sequence[Path],
+    dry_run: bool = False,
+    force: bool = False,
+    reason: str | None = None,
+) -> Outcome:
     """
-    Promote an adapted model given by folder, or by the MLflow run that made it.
+    Judge an adapted model, given by folder or by the MLflow run that made it, and promote it if it passes.
 
     Parameters
     ----------
     settings : Settings
-        Tracking.
+        Acceptance, promotion, tracking.
     model : Path
         Folder that ``adapt`` wrote.
     run_id : str, optional
@@ -34,31 +110,100 @@ def promote(
     name : str, optional
         Registered model to promote in, instead of the settings'.
     champion_file : Path
-        File that names the champion.
+        File that names the champion; the log of promotions lies beside it.
     runs : Path
         Folder with the ids of MLflow runs by stage.
+    samples : Path
+        What ``prepare`` wrote; candidate and champion are scored on its held-out mock stars.
+    models : sequence of Path
+        Folders where the champion's weights may lie.
+    dry_run : bool
+        Judge and change nothing.
+    force : bool
+        Promote even if a criterion failed; needs a reason.
+    reason : str, optional
+        Why, for the log.
 
     Returns
     -------
-    Champion
+    Outcome
+        ``refused`` where a criterion failed and was not overruled.
 
     Raises
     ------
     InputError
-        If there is no such model or run.
+        If there is no such model or run, or a file that the policy needs is missing.
     PromotionError
-        If the run made no model that can be promoted, its recipe did not pass, or another promotion came first.
+        If the run made no model that can be promoted, or another promotion came first.
     """
+    if force and not (reason or "").strip():
+        raise PromotionError("a forced promotion needs a reason for the log; give --reason TEXT")
     expected = read_champion(champion_file) if champion_file.is_file() else None
-    if run_id is None:
-        folder, recipe, run = model, _recipe(model), _run_of(settings, model, runs)
-    else:
-        (folder, recipe), run = _fetch(settings, run_id), run_id
-    candidate = Candidate(
-        run_id=run, folder=folder, variant=recipe["variant"], cut=recipe["cut"], evaluation=recipe["evaluation"]
+    store = _store(settings, name)
+    folder, recipe = (model, _recipe(model)) if run_id is None else _fetch(settings, run_id)
+    verdict = judge(settings, folder, recipe, champion=expected, samples=samples, models=models)
+    title = f"candidate: {recipe['variant']}, S > {recipe['cut']:.2f}, " + (f"run {run_id}" if run_id else str(folder))
+    if dry_run:
+        return Outcome(expected, verdict, title, promoted=False, dry_run=True)
+    run = run_id or _run_of(settings, model, runs)
+    candidate = Candidate(run, folder, recipe["variant"], recipe["cut"], recipe["evaluation"])
+    if not verdict.passed and not force:
+        registry.nominate(store, candidate, verdict)
+        return Outcome(expected, verdict, title, promoted=False)
+    crowned = registry.promote(
+        store, candidate, champion_file=champion_file, expected=expected, verdict=verdict, force=force, reason=reason
     )
-    store = settings.tracking if name is None else settings.tracking.model_copy(update={"model_name": name})
-    return register(store, candidate, champion_file=champion_file, expected=expected)
+    return Outcome(crowned, verdict, title, promoted=True)
+
+
+def rollback(
+    settings: Settings,
+    version: str,
+    *,
+    name: str | None = None,
+    champion_file: Path,
+    models: Sequence[Path],
+    reason: str | None = None,
+) -> Outcome:
+    """
+    Make a version champion again that was champion before.
+
+    Parameters
+    ----------
+    settings : Settings
+        Tracking.
+    version : str
+        Number in the registry.
+    name : str, optional
+        Registered model, instead of the settings'.
+    champion_file : Path
+        File that names the champion; the log of promotions lies beside it.
+    models : sequence of Path
+        Folders where its weights may lie.
+    reason : str, optional
+        Why, for the log.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    InputError
+        If there is no tracking store or no such version.
+    PromotionError
+        If the version never was champion.
+    ReleaseError
+        If its weights are nowhere.
+    """
+    found = registry.restore(
+        _store(settings, name), version, champion_file=champion_file, folders=models, reason=reason
+    )
+    return Outcome(found, Verdict(()), f"back to {found.name} version {found.version}", promoted=True)
+
+
+def _store(settings: Settings, name: str | None) -> Any:
+    return settings.tracking if name is None else settings.tracking.model_copy(update={"model_name": name})
 
 
 def _recipe(folder: Path) -> dict[str, Any]:
@@ -92,5 +237,8 @@ def _fetch(settings: Settings, run_id: str) -> tuple[Path, dict[str, Any]]:
             f"run {run_id} is of stage {stage!r}: it measured a recipe and made no model of the Milky Way; make it "
             f"with `exsitu adapt --variant {found.tags.get('variant', 'VARIANT')}`, and promote that"
         )
+    folder = tracking.download(settings.tracking, run_id, tracking.MODEL_FILES)
     recipe = tracking.download(settings.tracking, run_id, "files/recipe.json")
-    return tracking.download(settings.tracking, run_id, "model_files"), read_json(recipe)
+    shutil.move(recipe, folder / recipe.name)  # as `adapt` left them, together
+    shutil.rmtree(recipe.parent, ignore_errors=True)
+    return folder, _recipe(folder)

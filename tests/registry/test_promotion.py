@@ -9,71 +9,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from registry_store import FILE, PASSED, SETTINGS, alias, candidate, model_files, versions
 
 from exsitu import registry, tracking
 from exsitu.errors import InputError, PromotionError, ReleaseError
-from exsitu.provenance import sha256_file, sha256_json
+from exsitu.provenance import sha256_file
 from exsitu.registry import Candidate, promotion
-from exsitu.settings import Tracking
-
-SETTINGS = Tracking(uri="sqlite:///mlruns/mlflow.db", artifacts=Path("mlruns/artifacts"), model_name="exsitu")
-FILE = Path("champion.json")
-PASSED = {"passed": True, "reasons": [], "auc": 0.94, "purity": 0.41, "sum_chi2": 0.0102}
-
-
-@pytest.fixture(scope="module")
-def empty_registry(tmp_path_factory):
-    """A store with its tables made, once: MLflow takes seconds over them."""
-    folder = tmp_path_factory.mktemp("registry")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        tracking.connect(SETTINGS, create=True)
-    return folder
-
-
-@pytest.fixture
-def place(empty_registry, tmp_path, monkeypatch):
-    """A working directory with an empty registry."""
-    folder = tmp_path / "checkout"
-    shutil.copytree(empty_registry, folder)
-    monkeypatch.chdir(folder)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return folder
-
-
-def model_files(folder, weights):
-    """The two files of a made-up model."""
-    folder.mkdir(parents=True)
-    (folder / "weights.npz").write_bytes(weights)
-    sha256 = sha256_file(folder / "weights.npz")
-    card = {"weights_sha256": sha256, "digest": sha256_json(["card", sha256])}
-    (folder / "model.json").write_text(json.dumps(card))
-    return folder
-
-
-def candidate(name, *, evaluation=None, cut=0.75):
-    """A model on disk, with a run that made it."""
-    folder = Path("build") / name
-    if not folder.is_dir():
-        model_files(folder, name.encode())
-    with tracking.start_run(SETTINGS, "transfer", name, data={"adaptation": "a" * 64}) as run:
-        run.log_files([folder / "weights.npz", folder / "model.json"], tracking.MODEL_FILES)
-    return Candidate(run.run_id, folder, "zm_last", cut, PASSED if evaluation is None else evaluation)
-
-
-def versions():
-    """All registered versions, by number."""
-    client = tracking.connect(SETTINGS, create=False)
-    found = client.search_model_versions("name = 'exsitu'")
-    return {str(v.version): client.get_model_version("exsitu", v.version) for v in found}
-
-
-def alias(name):
-    """Version under an alias, or None."""
-    models = tracking.connect(SETTINGS, create=False).search_registered_models("name = 'exsitu'")
-    found = models[0].aliases.get(name) if models else None
-    return None if found is None else str(found)
 
 
 def test_promotion_sets_alias_tags_and_file(place):
@@ -316,12 +257,6 @@ def test_of_two_promotions_at_once_one_wins_and_the_other_learns_who(place):
     assert f"run {winner.run_id}) is champion now" in loser
     assert registry.read_champion(FILE).run_id == winner.run_id
     assert registry.registered_champion(SETTINGS) == registry.read_champion(FILE)
-
-
-@pytest.fixture
-def champion(place):
-    """A champion, promoted from build/first."""
-    return registry.promote(SETTINGS, candidate("first"), champion_file=FILE, expected=None)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,51 @@
+"""How the command line explains itself and refuses: commands by purpose, errors in one line, exit codes."""
+
+import signal
+import sys
+import threading
+from typing import Any
+
+import click
+
+from exsitu.errors import ExsituError, SettingsError
+
+SECTIONS = {
+    "The way, left to right": (
+        "data", "prepare", "pretrain", "transfer", "evaluate", "adapt", "promote", "release", "verify",
+    ),
+    "Look": ("status", "compare", "score", "watch", "doctor"),
+    "Servers": ("up", "down", "ui"),
+}  # fmt: skip
+"""Commands by purpose; the others are listed after them."""
+
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 an error that the last line explains, or a release that does not verify; 2 wrong arguments "
+    "or settings; 3 the answer is no (promote refused, watch or doctor found something)."
+)
+
+
+def end_in_order() -> None:
+    """Turn SIGTERM into an exit, so that a cancelled run removes what it half wrote and tells MLflow it ended."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
+class Group(click.Group):
+    """Lists commands by purpose; prints what a user can act on in one line, and leaves tracebacks to the rest."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ExsituError as error:
+            click.echo(f"exsitu: {error}", err=True)
+            ctx.exit(2 if isinstance(error, SettingsError) else 1)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        listed = {name for names in SECTIONS.values() for name in names}
+        others = tuple(name for name in self.list_commands(ctx) if name not in listed)
+        limit = formatter.width - 6 - max(map(len, self.commands))
+        for title, names in {**SECTIONS, "More": others}.items():
+            known = [(name, self.commands[name].get_short_help_str(limit)) for name in names if name in self.commands]
+            if known:
+                with formatter.section(title):
+                    formatter.write_dl(known)
