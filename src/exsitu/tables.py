@@ -29,7 +29,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType({**BINARY_FORMATS, **TEXT_FORMA
 Chunk = pd.DataFrame | Mapping[str, NDArray[Any]]
 """Rows to write: a frame, or arrays by the names of their columns."""
 
-_ROW_GROUP = 1 << 17
+ROW_GROUP = 1 << 17
 """Rows of one Parquet row group; fixed, so that the bytes do not depend on the caller's chunks."""
 
 
@@ -232,12 +232,18 @@ def _batches(path: Path, chunks: Iterable[Chunk], schema: Any) -> Iterator[Any]:
         arrays = [_arrow(column(n), pd.Series(chunk[n], copy=False)) for n in names]
         held.append(pa.Table.from_arrays(arrays, schema=schema))
         rows += held[-1].num_rows
-        while rows >= _ROW_GROUP:
+        while rows >= ROW_GROUP:
             joined = pa.concat_tables(held)
-            yield joined.slice(0, _ROW_GROUP).combine_chunks()
-            held, rows = [joined.slice(_ROW_GROUP)], rows - _ROW_GROUP
+            yield joined.slice(0, ROW_GROUP).combine_chunks()
+            rows -= ROW_GROUP
+            held = [joined.slice(ROW_GROUP)] if rows else []  # an empty rest would make the next group a copy
     if rows:
         yield pa.concat_tables(held).combine_chunks()
+
+
+def _steps(names: Sequence[str], *, complete: bool) -> list[str]:
+    """Columns written as steps from row to row: numbers that only count, and ids, which come in Gaia's order."""
+    return [name for name in names if name == "row" or (complete and name == "source_id")]
 
 
 def write_parquet(
@@ -263,7 +269,8 @@ def write_parquet(
     allow_empty : bool
         Write a table without rows instead of refusing it.
     complete : bool
-        Say in the file that no row lacks a value (NaN is one); it is then quicker to write and to read.
+        Say in the file that no row lacks a value (NaN is one); it is then quicker to write and to read. Ids are
+        written as steps, a fifth smaller where they are in order.
 
     Returns
     -------
@@ -289,12 +296,11 @@ def write_parquet(
             schema.with_metadata(said),
             compression="zstd",
             use_dictionary=[f.name for f in schema if f.type == pa.string()],
-            # Row numbers that only count are a third of the cost of a file of scores, unless written as steps.
-            column_encoding={"row": "DELTA_BINARY_PACKED"} if "row" in schema.names else None,
+            column_encoding=dict.fromkeys(_steps(schema.names, complete=complete), "DELTA_BINARY_PACKED") or None,
             write_page_checksum=True,
         ) as writer:
             for table in _batches(Path(path), itertools.chain([first], given), schema):
-                writer.write_table(table.replace_schema_metadata(said), row_group_size=_ROW_GROUP)
+                writer.write_table(table.replace_schema_metadata(said), row_group_size=ROW_GROUP)
                 rows += table.num_rows
         if rows == 0 and not allow_empty:
             raise InputError(f"nothing to write to {path}: 0 rows; at least one row is needed")

@@ -11,7 +11,7 @@ from exsitu.partitions import Scoring, count_catalog, require_hats, score_catalo
 from exsitu.registry import find_weights, read_champion
 from exsitu.settings import Settings
 from exsitu.surveys.columnar import Columns, read_columns
-from exsitu.tables import recognise, write_parquet
+from exsitu.tables import ROW_GROUP, recognise, write_parquet
 
 
 def score(
@@ -83,7 +83,7 @@ def score(
         scorer.columns_for(draws),
         optional=scorer.optional_for(draws),
         release=data_release,
-        chunk_rows=settings.chunk_rows,
+        chunk_rows=_whole_groups(settings.chunk_rows),
         allow_missing_errors=allow_missing_errors,
     )
     scores = _scored(chunks, scorer, counts, draws=draws, seed=seed)
@@ -114,6 +114,11 @@ def _score_catalog(
     limit = settings.quality.max_fractional_parallax_error
     score_catalog(path, Scoring(folder.absolute(), scorer.card.weights_sha256, limit, **how), output)
     return count_catalog(output, recipe_cut if cut is None else cut)
+
+
+def _whole_groups(rows: int) -> int:
+    """Rows of a chunk, such that no row group that is written has to be put together from two chunks."""
+    return rows - rows % ROW_GROUP if rows > ROW_GROUP else rows
 
 
 def _scored(
