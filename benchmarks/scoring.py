@@ -16,11 +16,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from figures import REPEATS, in_turns, row
+from figures import FORWARD_FLOP, REPEATS, flops_of, in_turns, products, row
 
 ROOT = Path(__file__).parents[1]
-FORWARD_FLOP = 41.2e3
-PRODUCTS, SHAPE = 2000, (565, 100, 100)
 
 IN_MEMORY, PREDICT = 1_000_000, 20_000
 STREAMED, NAIVE = 20_000_000, 1_000_000
@@ -30,24 +28,6 @@ DRAWS, DRAWN = 32, 50_000
 # 7 CPU-seconds for 20 M stars, on the machine whose sgemm made 159 GFLOP/s, as a share of that limit.
 STREAM_TARGET = STREAMED * FORWARD_FLOP / 159e9 / 7.0
 MOST_MEMORY = 1.5e9
-
-
-def products() -> Callable[[], object]:
-    """Many matrix products of the hidden layers' shape."""
-    from exsitu.model.runtime import tf
-
-    a, b = tf.random.normal(SHAPE[:2]), tf.random.normal(SHAPE[1:])
-
-    @tf.function
-    def many() -> object:
-        return tf.while_loop(lambda i, _: i < PRODUCTS, lambda i, x: (i + 1, tf.matmul(x, b) * 1e-2), (0, a))
-
-    return many
-
-
-def flops(seconds: float) -> float:
-    """FLOP a CPU-second, of the seconds that `products` took."""
-    return 2.0 * float(np.prod(SHAPE)) * PRODUCTS / seconds
 
 
 def model() -> tuple[Any, Any]:
@@ -104,7 +84,7 @@ def in_memory() -> list[dict[str, Any]]:
         "large": lambda: network.predict(values, batch_size=65_536, verbose=0),
     }
     spent = in_turns(works)
-    limit = flops(spent["sgemm"]) / FORWARD_FLOP / 1e6
+    limit = flops_of(spent["sgemm"]) / FORWARD_FLOP / 1e6
     rates = {name: IN_MEMORY / seconds / 1e6 for name, seconds in spent.items()}
     rates["predict"] = PREDICT / spent["predict"] / 1e6
     unit = "M stars / CPU-s"
@@ -219,7 +199,7 @@ def _stream(folder: Path) -> dict[str, float]:
             works[name]()
             times[name].append(time.process_time() - start)
     middle = {name: statistics.median(spent[1:]) for name, spent in times.items()}
-    return {**middle, "flops": flops(middle["sgemm"]), "memory": most_memory()}
+    return {**middle, "flops": flops_of(middle["sgemm"]), "memory": most_memory()}
 
 
 def most_memory() -> float:
