@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exsitu.evaluation.checks import Booleans, Floats, Integers
+from exsitu.evaluation.jackknife import jackknife_error
 from exsitu.evaluation.metrics import auc, best_cut, efficiency_accreted_at, purity_at, scan_cuts
 from exsitu.settings import Evaluation
 
@@ -50,11 +51,7 @@ class Estimate:
     @property
     def sampling_error(self) -> float:
         """Standard error of the mean from the number of star particles (jackknife, Efron 1982); 0 without blocks."""
-        blocks = self.replicas.shape[1]
-        if not blocks:
-            return 0.0
-        means = self.replicas.mean(axis=0)
-        return float(np.sqrt((blocks - 1) / blocks * np.sum((means - means.mean()) ** 2)))
+        return jackknife_error(self.replicas.mean(axis=0)) if self.replicas.shape[1] else 0.0
 
     @property
     def error(self) -> float:
