@@ -17,14 +17,10 @@ def catalog(surveys: tuple[str, ...] = ("standin", "hipparcos2")) -> list[Path]:
     """
     Run every stage that is stale, promote, release and verify.
 
-    Parameters
-    ----------
-    surveys : tuple of str
-        Surveys of ``params.yaml`` to release.
+    Args:
+        surveys: Surveys of ``params.yaml`` to release.
 
-    Returns
-    -------
-    list of Path
+    Returns:
         Folders of the releases.
     """
     with tasks.children_end_with_flow():

@@ -33,14 +33,10 @@ def nightly_train(promote: bool = True) -> bool:  # noqa: FBT001, FBT002 - a par
     """
     Train what is stale of the whole way, and promote the outcome if the policy lets it.
 
-    Parameters
-    ----------
-    promote : bool
-        Whether to hold the new model against the champion; otherwise it waits in build/adapted.
+    Args:
+        promote: Whether to hold the new model against the champion; otherwise it waits in build/adapted.
 
-    Returns
-    -------
-    bool
+    Returns:
         Whether there is another champion now; the deployment `release` starts by the event of it.
     """
     with tasks.children_end_with_flow():

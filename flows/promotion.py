@@ -20,22 +20,14 @@ def promote(  # noqa: FBT001, FBT002, RUF100 - parameters of the deployment, giv
     """
     Judge a model by the promotion policy and make it champion, or go back; the artifact `promotion` has the numbers.
 
-    Parameters
-    ----------
-    run_id : str, optional
-        MLflow run of an adapted model; the one in build/adapted otherwise.
-    to_version : str, optional
-        Version that was champion before, to go back to.
-    dry_run : bool
-        Judge and change nothing.
-    force : bool
-        Promote even if a criterion fails; needs a reason.
-    reason : str, optional
-        Why, for the log promotions.jsonl.
+    Args:
+        run_id: MLflow run of an adapted model; the one in build/adapted otherwise.
+        to_version: Version that was champion before, to go back to.
+        dry_run: Judge and change nothing.
+        force: Promote even if a criterion fails; needs a reason.
+        reason: Why, for the log promotions.jsonl.
 
-    Returns
-    -------
-    bool
+    Returns:
         Whether there is another champion now; the deployment `release` starts by the event of it.
     """
     named = {"--run": run_id, "--to": to_version, "--reason": reason}

@@ -14,10 +14,8 @@ def refresh_data(prepare: bool = True) -> None:  # noqa: FBT001, FBT002 - a para
     """
     Bring data and samples up to date; what is current is left alone.
 
-    Parameters
-    ----------
-    prepare : bool
-        Whether to cut, label and split too.
+    Args:
+        prepare: Whether to cut, label and split too.
     """
     with tasks.children_end_with_flow():
         tasks.data()

@@ -42,16 +42,11 @@ def release(
     """
     Publish a release of each survey, unless the newest was made of the same model and stars.
 
-    Parameters
-    ----------
-    surveys : tuple of str
-        Surveys of params.yaml to release.
-    audit : bool
-        Whether to compare with the truth, where one is known.
+    Args:
+        surveys: Surveys of params.yaml to release.
+        audit: Whether to compare with the truth, where one is known.
 
-    Returns
-    -------
-    list of Path
+    Returns:
         Folders of the releases.
     """
     with tasks.children_end_with_flow():

@@ -14,10 +14,8 @@ def watch(inputs: tuple[str, ...] = ()) -> None:
     """
     Look at all releases, the data, and the drift of the surveys that params.yaml names under `watch`.
 
-    Parameters
-    ----------
-    inputs : tuple of str
-        Files of new stars to hold against the training stars too.
+    Args:
+        inputs: Files of new stars to hold against the training stars too.
     """
     with tasks.children_end_with_flow():
         tasks.watch(inputs)

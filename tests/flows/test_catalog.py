@@ -145,6 +145,10 @@ def _free_port() -> int:
 @pytest.fixture(scope="module")
 def standing(house: Path):
     """What `make up` starts, for the house: address of Prefect's API, and of MLflow."""
+    deployments = house / "prefect.yaml"  # schedules are there but sleep: no test depends on the time of day
+    deployments.write_text(
+        deployments.read_text(encoding="utf-8").replace("active: true", "active: false"), encoding="utf-8"
+    )
     ports = _free_port(), _free_port()
     started = run(house, "exsitu", "up", "--prefect-port", str(ports[0]), "--mlflow-port", str(ports[1]), "--json")
     assert started.returncode == 0, started.stderr

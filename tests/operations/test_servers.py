@@ -1,7 +1,9 @@
 """States are what servers answer; a start that fails leaves nothing behind; runs that lost their process run again."""
 
+import contextlib
 import os
 import socket
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -18,8 +20,9 @@ WAITING = "import time; time.sleep(600)"
 
 
 @pytest.fixture
-def root(tmp_path):
-    """A checkout; whatever was started for it is killed."""
+def root(tmp_path, monkeypatch):
+    """A checkout, which is gone to; whatever was started for it is killed."""
+    monkeypatch.chdir(tmp_path)
     yield tmp_path
     for name in servers.NAMES:
         if (process := find(name, tmp_path / servers.FOLDER)) is not None:
@@ -130,6 +133,15 @@ def test_a_tracking_server_elsewhere_is_not_doubled_here(root, settings, monkeyp
     with pytest.raises(InputError, match=r"mlflow\.example\.org is another machine's server"):
         servers.up(settings, root, wanted())
     assert not list((root / servers.FOLDER).glob("*.json"))
+
+
+def test_the_store_is_made_before_the_server_so_that_stages_find_models_without_it(root, settings):
+    command = servers._mlflow(settings, root, wanted())
+    assert command[command.index("--artifacts-destination") + 1] == str(root / "mlruns" / "artifacts")
+    with contextlib.closing(sqlite3.connect(root / "mlruns" / "mlflow.db")) as store:
+        places = [row[0] for row in store.execute("SELECT artifact_location FROM experiments")]
+    assert places
+    assert not any(place.startswith("mlflow-artifacts:") for place in places)
 
 
 def test_stopping_where_nothing_is_up_is_no_error(root):

@@ -13,7 +13,7 @@ from exsitu.operations.asking import ask
 from exsitu.operations.lost import recover
 from exsitu.operations.processes import Detached, environment_of, find, pause, require_free, start, stop, tail
 from exsitu.settings import Servers, Settings
-from exsitu.tracking import file_lock, store_uri
+from exsitu.tracking import connect, file_lock, store_uri
 
 FOLDER = Path(".servers")
 """Pid files and logs; not in ``build``, which ``make clean`` removes while servers run."""
@@ -160,14 +160,14 @@ def _start_all(
 ) -> None:
     """Both servers at once, because each takes seconds to come; the worker when there is a server to ask for work."""
     folder = root / FOLDER
-    commands = {PREFECT: _prefect(servers), MLFLOW: _mlflow(settings, root, servers)}
+    commands = {PREFECT: lambda: _prefect(servers), MLFLOW: lambda: _mlflow(settings, root, servers)}
     urls = {PREFECT: f"http://127.0.0.1:{servers.prefect_port}", MLFLOW: f"http://127.0.0.1:{servers.mlflow_port}"}
     environment = environment_of(root, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false")
     for name in (PREFECT, MLFLOW):
         if name in wanted:
             log.info("starting %s, log %s", name, folder / f"{name}.log")
             started.append(
-                start(name, commands[name], folder=folder, url=urls[name], environment=environment, cwd=root)
+                start(name, commands[name](), folder=folder, url=urls[name], environment=environment, cwd=root)
             )
     prefect = _answering(PREFECT, folder, timeout_s)
     if WORKER in wanted:
@@ -191,6 +191,8 @@ def _mlflow(settings: Settings, root: Path, servers: Servers) -> list[str]:
             f"MLFLOW_TRACKING_URI = {store} is another machine's server; unset it to start one here, or start the "
             "Prefect server and a worker by hand (docs/scheduled.md)"
         )
+    # A store that the server made would keep models where only those who ask the server find them; stages ask the file.
+    connect(settings.tracking, create=True)
     kept = str(root / settings.tracking.artifacts)
     address = ["--host", "127.0.0.1", "--port", str(servers.mlflow_port), "--workers", "1"]
     stores = ["--backend-store-uri", store, "--artifacts-destination", kept]
