@@ -86,3 +86,4 @@ def test_a_line_a_group_goes_through_its_numbers_in_every_panel():
     line = figure.axes[1].containers[0][0]
     assert list(line.get_xdata()) == [2, 20]
     assert list(line.get_ydata()) == [0.1, 0.2]
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["1", "10"]

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MARKERS = "osD^v"
+_FEW = 5
+"""So many numbers are written on a logarithmic axis themselves: powers of ten would crowd between them."""
 
 
 @styled
@@ -199,6 +201,10 @@ def lines_figure(table: pd.DataFrame, against: Mapping[str, str], column: str, l
             )  # fmt: skip
         axes.set_xscale("log")
         axes.set_xlabel(below)
+        values = sorted(set(table[along]))
+        if len(values) <= _FEW:
+            axes.set_xticks(values, [f"{value:g}" for value in values])
+            axes.minorticks_off()
     row[0].set_ylabel(label)
     figure.legend(*row[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return figure

@@ -89,7 +89,11 @@ def _draw(measured: Measured, _: Settings) -> "Mapping[str, Figure]":
 
     table = measured.tables["architectures"]
     layers = [f"{depth} hidden layer{'s' if depth > 1 else ''}" for depth in table["depth"]]
-    against = {"width": "nodes in a layer", "parameters": "parameters", "training_cost": "cost of training"}
+    against = {
+        "width": "nodes in a layer",
+        "parameters": "parameters",
+        "training_cost": f"cost of training, {_label(_DEPTH, _WIDTH)}: 1",
+    }
     labels = {"auc": "AUC", _AT: r"$\varepsilon_A$ at $\varepsilon_I$ = 1 %"}
     named = table.assign(group=layers)
     return {
