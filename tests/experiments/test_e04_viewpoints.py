@@ -3,8 +3,10 @@
 import pandas as pd
 import pytest
 
+from exsitu.errors import SettingsError
 from exsitu.experiments.experiment import Verdict
 from exsitu.experiments.registry import experiment
+from exsitu.settings import Settings
 
 AT = "efficiency_accreted_at_1pct"
 PANELS = {"LSR1": ("LSR1", "LSR0 + LSR2", "LSR2", "LSR0"), "LSR2": ("LSR2", "LSR0 + LSR1", "LSR1", "LSR0")}
@@ -58,6 +60,13 @@ def test_networks_learn_from_each_viewpoint_and_from_the_pairs(settings):
     trials = experiment("E4").trials(settings)
     assert set(trials) == {name for labels in PANELS.values() for name in labels}
     assert trials["LSR0 + LSR2"].sample.surveys == ("m12i/lsr0", "m12i/lsr2")
+
+
+def test_a_galaxy_of_two_viewpoints_is_refused_with_the_remedy(settings):
+    told = settings.model_dump()
+    told["data"]["pretraining"]["viewpoints"] = [0, 1]
+    with pytest.raises(SettingsError, match=r"has 2 viewpoints \(m12i/lsr0, m12i/lsr1\).*at least 3"):
+        experiment("E4").trials(Settings.model_validate(told))
 
 
 @pytest.mark.slow

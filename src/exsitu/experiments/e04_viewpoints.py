@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from exsitu.errors import SettingsError
 from exsitu.evaluation.estimates import Estimate, average
 from exsitu.experiments.bench import Bench
 from exsitu.experiments.common import Judged, minus, table_of
@@ -22,6 +23,8 @@ _PAPER = {("LSR0", "LSR1"): 0.40, ("LSR0", "LSR2"): 0.34}
 """Accreted efficiency at an in situ efficiency of 1 %: learnt from, tested on."""
 _PAPER_GAINS = {"LSR1": "9 %", "LSR2": "19 %"}
 """Of the pair over LSR0, in accreted efficiency."""
+_LEAST = 3
+"""Viewpoints that a galaxy must have: one to be tested in, and two others that make a pair."""
 _HELD = 0.5
 """Share of the local network's accreted efficiency that must be left; the paper says "not dramatically worsened"."""
 
@@ -42,6 +45,12 @@ def _tested(settings: Settings) -> tuple[str, ...]:
 
 
 def _trials(settings: Settings) -> Mapping[str, Trial]:
+    surveys = settings.data.pretraining.surveys
+    if len(surveys) < _LEAST:
+        raise SettingsError(
+            f"data.pretraining has {len(surveys)} viewpoints ({', '.join(surveys)}); E4 tests networks of two "
+            f"viewpoints in a third: give at least {_LEAST}, or leave E4 out"
+        )
     groups = {label: group for tested in _tested(settings) for label, group in _taught(settings, tested).items()}
     return {label: Trial(sample=Sample(surveys=group)) for label, group in sorted(groups.items())}
 
