@@ -41,6 +41,14 @@ def test_one_seed_has_no_spread_and_keeps_the_error_of_the_stars():
     assert found.error == found.sampling_error > 0
 
 
+def test_a_ratio_on_the_same_stars_is_surer_than_its_parts():
+    shared = np.array([[0.9, 1.0, 1.1]])
+    a, b = Estimate(np.array([0.5]), 0.5 * shared), Estimate(np.array([0.25]), 0.25 * shared)
+    assert (a / b).value == pytest.approx(2.0)
+    assert a.error > 0.01
+    assert (a / b).error < 1e-12
+
+
 def test_an_average_of_equal_numbers_is_that_number():
     found = estimate(np.random.default_rng(4))
     mean = average([found, found])

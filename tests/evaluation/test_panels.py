@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exsitu.evaluation.panels import numbers_figure, roc_panels_figure, scans_figure
-from exsitu.evaluation.style import save_figure
+from exsitu.evaluation.panels import distributions_figure, lines_figure, numbers_figure, roc_panels_figure, scans_figure
+from exsitu.evaluation.style import look, save_figure
 
 
 def curve(height: float) -> pd.DataFrame:
@@ -51,3 +51,39 @@ def test_a_number_is_drawn_where_its_row_is_with_its_error(tmp_path):
     assert list(second[0].get_ydata()) == pytest.approx([0.08, 1.08])
     save_figure(figure, tmp_path / "numbers.png")
     assert (tmp_path / "numbers.png").stat().st_size > 1000
+
+
+def test_a_curve_has_the_look_it_is_given():
+    figure = roc_panels_figure({"a": {"x": curve(0.2), "y": curve(0.3)}}, looks={"y": 7})
+    first, second = figure.axes[0].lines
+    assert first.get_color() == second.get_color() == look(0)["color"]
+    assert first.get_linestyle() != second.get_linestyle()
+
+
+def test_distributions_have_a_row_a_variable_and_a_step_a_bin():
+    steps = pd.DataFrame({"low": [0.0, 1.0], "high": [1.0, 2.0], "density": [0.3, 0.7]})
+    panels = {"before": {"a": steps, "b": steps}, "after": {"a": steps}}
+    figure = distributions_figure({"x": panels, "y": panels})
+    assert [axes.get_xlabel() for axes in figure.axes] == ["x", "x", "y", "y"]
+    assert [axes.get_title() for axes in figure.axes] == ["before", "after", "", ""]
+    assert [len(axes.patches) for axes in figure.axes] == [2, 1, 2, 1]
+    assert figure.axes[0].get_ylim()[0] == 0.0
+    values, edges, _ = figure.axes[0].patches[0].get_data()
+    assert list(values) == [0.3, 0.7]
+    assert list(edges) == [0.0, 1.0, 2.0]
+
+
+def test_panels_of_a_row_have_room_for_the_highest_of_their_steps():
+    low, high = (pd.DataFrame({"low": [0.0], "high": [1.0], "density": [height]}) for height in (1.0, 5.0))
+    figure = distributions_figure({"x": {"before": {"a": low}, "after": {"a": high}}})
+    assert all(axes.get_ylim()[1] > 5.0 for axes in figure.axes)
+
+
+def test_a_line_a_group_goes_through_its_numbers_in_every_panel():
+    table = pd.DataFrame({"group": ["a", "a", "b"], "width": [1, 10, 1], "cost": [2, 20, 4], "auc": [0.1, 0.2, 0.3]})
+    figure = lines_figure(table.assign(auc_error=0.01), {"width": "nodes", "cost": "cost"}, "auc", "AUC")
+    assert [axes.get_xlabel() for axes in figure.axes] == ["nodes", "cost"]
+    line = figure.axes[1].containers[0][0]
+    assert list(line.get_xdata()) == [2, 20]
+    assert list(line.get_ydata()) == [0.1, 0.2]
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["1", "10"]

@@ -3,7 +3,7 @@ import pytest
 
 from exsitu.errors import InputError
 from exsitu.evaluation.metrics import auc
-from exsitu.evaluation.planing import planing_weights, weighted_auc
+from exsitu.evaluation.planing import planing_bins, planing_weights, weighted_auc
 
 
 @pytest.fixture
@@ -42,3 +42,12 @@ def test_values_that_are_not_finite_are_refused(classes):
     values, accreted = classes
     with pytest.raises(InputError, match="1 of 60000 values to plane are not finite"):
         planing_weights(np.where(np.arange(len(values)) == 0, np.nan, values), accreted)
+
+
+def test_stars_beyond_the_bins_belong_to_the_outermost():
+    values = np.append(np.linspace(0.0, 1.0, 10_001), [-50.0, 50.0])
+    edges, number = planing_bins(values, bins=4)
+    assert len(edges) == 5
+    assert edges[0] > -0.1
+    assert list(number[-2:]) == [0, 3]
+    assert np.ptp(np.bincount(number)) < 0.05 * len(values)

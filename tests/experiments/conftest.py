@@ -1,5 +1,6 @@
 """A project small enough that its networks train in seconds: mock surveys of 4,200 stars, two epochs."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,10 @@ import pytest
 import yaml
 from mock_folder import A_PARTICLE, ACCRETED, FIRST_ACCRETED, stars
 
+from exsitu.experiments.registry import chosen
+from exsitu.experiments.run import run_experiments
 from exsitu.phase_space import frame
-from exsitu.provenance import write_json
+from exsitu.provenance import read_json, write_json
 from exsitu.settings import Settings, load_settings
 from exsitu.stages.data import _digests
 from exsitu.surveys.mock_files import describe_view, write_particle_ids
@@ -84,3 +87,18 @@ def settings(params: Path) -> Settings:
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of experiments that tests share: what one trains another needs not."""
     return tmp_path_factory.mktemp("kept") / "experiments"
+
+
+@pytest.fixture(scope="session")
+def room(settings: Settings, data: Path, kept: Path) -> Callable[[str], dict[str, pd.DataFrame]]:
+    """Run an experiment with one network of each kind; give the tables it left."""
+    single = settings.model_copy(update={"experiments": settings.experiments.model_copy(update={"seeds": 1})})
+
+    def ran(name: str) -> dict[str, pd.DataFrame]:
+        (folder,) = run_experiments(single, chosen((name,)), data=data, kept=kept, processes=1, progress=False)
+        results = read_json(folder / "results.json")
+        assert results["claims"]
+        assert all((folder / f"{figure}.png").stat().st_size > 5000 for figure in results["figures"])
+        return {table: pd.read_csv(folder / f"{table}.csv") for table in results["tables"]}
+
+    return ran

@@ -88,3 +88,7 @@ def test_another_seed_goes_on_from_a_network_of_that_seed():
 def test_a_network_cannot_go_on_from_one_of_other_inputs():
     with pytest.raises(InputError, match="5D rest_frame cannot go on from one of 5D measured"):
         dataclasses.replace(TRANSFERRED, representation="rest_frame")
+
+
+def test_networks_of_other_shapes_are_told_apart_by_name():
+    assert Trial(sample=SAMPLE, hidden=(100, 100)).says == "5D m12i-lsr0 100-100 seed 0"

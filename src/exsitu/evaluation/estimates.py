@@ -71,6 +71,10 @@ class Estimate:
         """Multiple."""
         return Estimate(self.values * factor, self.replicas * factor)
 
+    def __truediv__(self, other: "Estimate") -> "Estimate":
+        """Ratio on the same stars, seed by seed."""
+        return Estimate(self.values / other.values, self.replicas / other.replicas)
+
     def row(self, name: str) -> dict[str, float]:
         """
         Cells of a table.

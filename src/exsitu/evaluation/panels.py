@@ -12,11 +12,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MARKERS = "osD^v"
+_FEW = 5
+"""So many numbers are written on a logarithmic axis themselves: powers of ten would crowd between them."""
 
 
 @styled
 def roc_panels_figure(
-    panels: Mapping[str, Mapping[str, pd.DataFrame]], points: Mapping[str, tuple[float, float]] | None = None
+    panels: Mapping[str, Mapping[str, pd.DataFrame]],
+    points: Mapping[str, tuple[float, float]] | None = None,
+    looks: Mapping[str, int] | None = None,
 ) -> "Figure":
     """
     ROC curves in panels, with the range over seeds as a band (paper, Figs. 3 to 7).
@@ -28,6 +32,8 @@ def roc_panels_figure(
         ``high``.
     points : mapping of str to (float, float), optional
         Name, accreted and in situ efficiency of selections without a score; drawn in every panel.
+    looks : mapping of str to int, optional
+        Number of each curve's look (`exsitu.evaluation.style.look`); its place in the panel by default.
 
     Returns
     -------
@@ -38,7 +44,7 @@ def roc_panels_figure(
     row = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     for axes, (title, curves) in zip(row, panels.items(), strict=True):
         for number, (name, curve) in enumerate(curves.items()):
-            rejection, style = 1.0 / curve["efficiency_in_situ"], look(number)
+            rejection, style = 1.0 / curve["efficiency_in_situ"], look((looks or {}).get(name, number))
             axes.plot(rejection, curve["efficiency_accreted"], label=name, **style)
             if (curve["high"] > curve["low"]).any():
                 axes.fill_between(rejection, curve["low"], curve["high"], color=style["color"], alpha=0.2, linewidth=0)
@@ -128,4 +134,77 @@ def numbers_figure(table: pd.DataFrame, columns: Mapping[str, str], groups: Sequ
     row[0].set_ylim(len(names) - 0.5, -0.5)
     if groups:
         figure.legend(*row[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(groups))
+    return figure
+
+
+@styled
+def distributions_figure(
+    rows: Mapping[str, Mapping[str, Mapping[str, pd.DataFrame]]], looks: Mapping[str, int] | None = None
+) -> "Figure":
+    """
+    Normalised histograms, a row of panels a variable (paper, Figs. 5 and 7).
+
+    Parameters
+    ----------
+    rows : mapping of str to mapping of str to mapping of str to DataFrame
+        What to write below each row, title of each panel, name of each curve; columns ``low``, ``high`` (edges of the
+        bins), ``density``.
+    looks : mapping of str to int, optional
+        As for `roc_panels_figure`.
+
+    Returns
+    -------
+    Figure
+    """
+    columns = max(len(panels) for panels in rows.values())
+    figure = new_figure(0.6 + max(2.9 * columns, 3.6), 0.5 + 2.4 * len(rows), gap=0.05)
+    grid = figure.subplots(len(rows), columns, sharex="row", sharey="row", squeeze=False)
+    for place, (line, (label, panels)) in enumerate(zip(grid, rows.items(), strict=True)):
+        for axes, (title, curves) in zip(line, panels.items(), strict=True):
+            for number, (name, curve) in enumerate(curves.items()):
+                edges = np.append(curve["low"], curve["high"].iloc[-1])
+                style = look((looks or {}).get(name, number))
+                axes.stairs(curve["density"], edges, label=name, linewidth=1.4, **style)
+            axes.set_title("" if place else title)
+            axes.set_xlabel(label)
+        line[0].set_ylim(bottom=0.0)  # after all of them are drawn: panels of a row share the axis
+        line[0].set_ylabel("density of stars")
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    return figure
+
+
+@styled
+def lines_figure(table: pd.DataFrame, against: Mapping[str, str], column: str, label: str) -> "Figure":
+    """
+    A number with errors against other numbers, a line a group.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns ``group``, `column`, ``<column>_error`` and those of `against`.
+    against : mapping of str to str
+        What is on the horizontal axes, logarithmic and a panel each, and what to write below.
+    column, label : str
+        What is on the vertical axis, and what to write beside it.
+
+    Returns
+    -------
+    Figure
+    """
+    figure = new_figure(0.8 + 3.2 * len(against), 3.5, gap=0.05)
+    row = figure.subplots(1, len(against), sharey=True, squeeze=False)[0]
+    for axes, (along, below) in zip(row, against.items(), strict=True):
+        for number, (group, members) in enumerate(table.groupby("group", sort=False)):
+            axes.errorbar(
+                members[along], members[column], yerr=members[f"{column}_error"], fmt=_MARKERS[number % len(_MARKERS)],
+                markersize=5, capsize=2, label=str(group), **look(number),
+            )  # fmt: skip
+        axes.set_xscale("log")
+        axes.set_xlabel(below)
+        values = sorted(set(table[along]))
+        if len(values) <= _FEW:
+            axes.set_xticks(values, [f"{value:g}" for value in values])
+            axes.minorticks_off()
+    row[0].set_ylabel(label)
+    figure.legend(*row[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return figure

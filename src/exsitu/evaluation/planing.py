@@ -4,10 +4,41 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from exsitu.errors import InputError
-from exsitu.evaluation.checks import Floats, truth_of
+from exsitu.evaluation.checks import Floats, Integers, truth_of
 
 _EDGES = (0.005, 0.995)
 """Quantiles between which bins are laid; stars beyond count with the outermost bin, lest single stars weigh all."""
+
+
+def planing_bins(values: ArrayLike, *, bins: int = 50) -> tuple[Floats, Integers]:
+    """
+    Lay bins over a variable, and say in which each star lies.
+
+    Parameters
+    ----------
+    values : array_like, shape (n_stars,)
+        The variable.
+    bins : int
+        Equal bins between the 0.5 and 99.5 % quantiles of all stars.
+
+    Returns
+    -------
+    edges : ndarray, shape (bins + 1,)
+        In the unit of the variable.
+    number : ndarray of int, shape (n_stars,)
+        Bin of each star, from 0; stars beyond the edges belong to the outermost bins.
+
+    Raises
+    ------
+    InputError
+        If a value is not finite.
+    """
+    numbers = np.asarray(values, np.float64)
+    if bad := int((~np.isfinite(numbers)).sum()):
+        raise InputError(f"{bad} of {numbers.size} values to plane are not finite; leave those stars out")
+    low, high = np.quantile(numbers, _EDGES)
+    edges = np.linspace(low, high, bins + 1)
+    return edges, np.clip(np.digitize(numbers, edges) - 1, 0, bins - 1)
 
 
 def planing_weights(values: ArrayLike, accreted: ArrayLike, *, bins: int = 50) -> Floats:
@@ -33,13 +64,9 @@ def planing_weights(values: ArrayLike, accreted: ArrayLike, *, bins: int = 50) -
     InputError
         If a value is not finite, or all stars are of one kind.
     """
-    numbers = np.asarray(values, np.float64)
-    if bad := int((~np.isfinite(numbers)).sum()):
-        raise InputError(f"{bad} of {numbers.size} values to plane are not finite; leave those stars out")
-    truth = truth_of(accreted, numbers.size)
-    low, high = np.quantile(numbers, _EDGES)
-    number = np.clip(np.digitize(numbers, np.linspace(low, high, bins + 1)) - 1, 0, bins - 1)
-    weights = np.empty(numbers.size)
+    _, number = planing_bins(values, bins=bins)
+    truth = truth_of(accreted, number.size)
+    weights = np.empty(number.size)
     for members in (truth, ~truth):
         found = 1.0 / np.bincount(number[members], minlength=bins)[number[members]]
         weights[members] = found / found.mean()

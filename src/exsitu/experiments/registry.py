@@ -12,7 +12,11 @@ EXPERIMENTS: Mapping[str, str] = MappingProxyType(
     {
         "E1": "e01_selections",
         "E2": "e02_inputs",
+        "E3": "e03_bright_to_dim",
+        "E4": "e04_viewpoints",
+        "E5": "e05_planing",
         "E6": "e06_transfer",
+        "E13": "e13_architectures",
         "E22": "e22_rest_frame",
     }
 )

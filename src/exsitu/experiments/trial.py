@@ -128,6 +128,7 @@ class Trial:
         marks = [self.label.removeprefix("label_")] if self.label != "accreted" else []
         marks += ["-".join(self.layers)] if self.layers else []
         marks += [f"planed {self.planing}"] if self.planing else []
+        marks += ["-".join(map(str, self.hidden))] if self.hidden else []
         marks += [self.representation] if self.representation != "measured" else []
         return " ".join((self.input_set, shown, *self.sample.filters, *marks, f"seed {self.seed}")).replace(
             "<", " below "
