@@ -14,7 +14,7 @@ export GX_ANALYTICS_ENABLED := false
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install catalog up down test lint unit bench bench-record bench-mocks real clean
+.PHONY: help install catalog up down test test-long lint unit bench bench-record bench-mocks real clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -44,14 +44,17 @@ up: $(STAMP) ## start Prefect, MLflow and a worker in the background, on loopbac
 down: $(STAMP) ## stop them; runs, models, schedules and logs stay
 	@exsitu down
 
-test: $(STAMP) lint ## lint, types and all tests but the scale ones
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not scale and not gpu"
+test: $(STAMP) lint ## lint, types and all tests but the long ones
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long and not scale and not gpu"
+
+test-long: $(STAMP) ## the tests that take minutes each
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m long
 
 lint: $(STAMP) ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 unit: $(STAMP) ## the fast tests alone
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not fault and not scale and not gpu"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not long and not fault and not scale and not gpu"
 
 bench: $(STAMP) ## speed beside the limit measured in the same run, into benchmarks/RESULTS.md
 	@$(BIN)/python benchmarks/run.py

@@ -57,7 +57,7 @@ def test_its_networks_of_stars_with_velocities_are_those_of_e2(settings):
     assert all(e3[f"{inputs}, with radial velocity"] == e2[inputs] for inputs in ("5D", "5D+phot"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_on_mocks_it_counts_bright_stars_and_draws_both_tests(room):
     found = room("E3")
     samples = found["samples"].set_index("name")

@@ -69,7 +69,7 @@ def test_a_galaxy_of_two_viewpoints_is_refused_with_the_remedy(settings):
         experiment("E4").trials(Settings.model_validate(told))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_on_mocks_differences_and_ratios_are_those_of_the_numbers(room):
     found = room("E4")
     at = found["networks"].set_index("row")[AT]

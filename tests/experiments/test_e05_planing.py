@@ -50,7 +50,7 @@ def test_the_rows_are_those_of_table_5_and_each_network_is_planed_by_its_own(set
     assert trials["none"] == experiment("E3").trials(settings)["5D, all"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_on_mocks_stars_are_planed_in_the_test_too(room):
     found = room("E5")
     planed = found["planed"].set_index("name")
@@ -63,7 +63,7 @@ def test_on_mocks_stars_are_planed_in_the_test_too(room):
     assert costs["v_phi"] == pytest.approx(none["auc"] - planed.loc["v_phi", "auc"], abs=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_on_mocks_the_planed_variable_is_flat_and_another_is_not(room):
     curves = room("E5")["distributions"].groupby(["variable", "planing", "name"])
     heights = {key: curve["density"].to_numpy() for key, curve in curves}

@@ -44,7 +44,7 @@ def test_all_shapes_learn_from_the_same_small_set_of_stars(settings):
     assert 0 < sample.stars < settings.experiments.training_stars
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_on_mocks_parameters_and_cost_are_those_of_the_shapes(room, monkeypatch):
     monkeypatch.setattr(e13_architectures, "_DEPTHS", (1, 3))
     monkeypatch.setattr(e13_architectures, "_WIDTHS", (25, 100, 200))
