@@ -1,7 +1,7 @@
 """`make bench`: every figure beside its limit, into ``benchmarks/RESULTS.md`` and ``benchmarks/results.json``.
 
-Each part is measured in a process of its own, on one thread. `make bench-record` measures what takes long, once; the
-other figures stay as they are.
+Each part is measured in a process of its own, on one thread. Parts named on the command line are measured alone, and
+the other figures stay as they are; `make bench-record` is such a part, of what takes long.
 """
 
 import importlib
@@ -52,14 +52,13 @@ def _line(figure: dict[str, Any]) -> str:
 
 
 def write(fresh: list[dict[str, Any]], parts: tuple[str, ...]) -> None:
-    """Put fresh figures in the place of those of the same parts."""
+    """Put fresh figures in the place of those of the same name; all parts together leave only what is for the record."""
     data = HERE / "results.json"
     before = json.loads(data.read_text(encoding="utf-8")) if data.is_file() else []
-    long = [figure for figure in before if figure["name"].startswith("for the record: ")]
-    short = [figure for figure in before if figure not in long]
-    figures = [*short, *fresh] if parts == RECORD else [*fresh, *long]
-    data.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    (HERE / "RESULTS.md").write_text(page(figures), encoding="utf-8")
+    kept = [figure for figure in before if parts != PARTS or figure["name"].startswith("for the record: ")]
+    named = {figure["name"]: figure for figure in (*kept, *fresh)}
+    data.write_text(json.dumps(list(named.values()), indent=1) + "\n", encoding="utf-8")
+    (HERE / "RESULTS.md").write_text(page(list(named.values())), encoding="utf-8")
 
 
 def main() -> None:
@@ -67,7 +66,10 @@ def main() -> None:
     if sys.argv[1:2] == ["--part"]:
         print(json.dumps(importlib.import_module(sys.argv[2]).measure()))
         return
-    parts = RECORD if sys.argv[1:] == ["record"] else PARTS
+    parts = tuple(sys.argv[1:]) or PARTS
+    unknown = sorted({*parts} - {*PARTS, *RECORD})
+    if unknown:
+        raise SystemExit(f"no part {', '.join(unknown)}; known: {', '.join((*PARTS, *RECORD))}")
     fresh = [figure for part in parts for figure in measured(part)]
     write(fresh, parts)
     print((HERE / "RESULTS.md").read_text(encoding="utf-8"))

@@ -38,7 +38,7 @@ def test_all_current(dvc, tmp_path):
     found = stages_of(tmp_path)
     assert found.known
     assert found.text() == "stages    all current"
-    assert (tmp_path / "asked").read_text().split() == ["status", "--json"]
+    assert (tmp_path / "asked").read_text().split() == ["status", "--json", "dvc.yaml", "data.dvc"]
 
 
 def test_what_is_stale_is_named_with_what_changed(dvc, tmp_path):
