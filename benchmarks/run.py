@@ -52,7 +52,7 @@ def _line(figure: dict[str, Any]) -> str:
 
 
 def write(fresh: list[dict[str, Any]], parts: tuple[str, ...]) -> None:
-    """Put fresh figures in the place of those of the same name; all parts together leave only what is for the record."""
+    """Put fresh figures in the place of those of the same name; all parts together leave what is for the record."""
     data = HERE / "results.json"
     before = json.loads(data.read_text(encoding="utf-8")) if data.is_file() else []
     kept = [figure for figure in before if parts != PARTS or figure["name"].startswith("for the record: ")]

@@ -38,7 +38,7 @@ def test_all_current(dvc, tmp_path):
     found = stages_of(tmp_path)
     assert found.known
     assert found.text() == "stages    all current"
-    assert (tmp_path / "asked").read_text().split() == ["status", "--json", "dvc.yaml", "data.dvc"]
+    assert (tmp_path / "asked").read_text().split() == ["status", "--json"]
 
 
 def test_what_is_stale_is_named_with_what_changed(dvc, tmp_path):
@@ -156,7 +156,7 @@ def test_a_damaged_champion_file_is_said_and_does_not_stop_the_rest(dvc, tmp_pat
     assert "is not JSON" in found.text()
 
 
-def test_the_real_dvc_answers_in_the_form_that_is_read(tmp_path, monkeypatch):
+def test_the_real_dvc_answers_in_the_form_that_is_read_of_the_way_alone(tmp_path, monkeypatch):
     monkeypatch.delenv("DVC_STAGE", raising=False)
     (tmp_path / "dvc.yaml").write_text("stages:\n  copy:\n    cmd: cp a b\n    deps: [a]\n    outs: [b]\n")
     (tmp_path / "a").write_text("1")
@@ -164,5 +164,9 @@ def test_the_real_dvc_answers_in_the_form_that_is_read(tmp_path, monkeypatch):
         subprocess.run(words, cwd=tmp_path, check=True, capture_output=True)
     assert module.stages_of(tmp_path).stale == {}
     (tmp_path / "a").write_text("2")
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "beside" / "dvc.yaml").write_text(
+        "stages:\n  other:\n    cmd: cp ../a c\n    deps: [../a]\n    outs: [c]\n"
+    )
     assert module.stages_of(tmp_path).stale == {"copy": ["a modified"]}
     assert Path(tmp_path / "b").read_text() == "1"

@@ -167,9 +167,9 @@ def stages_of(root: Path) -> Stages:
     """
     if "DVC_STAGE" in os.environ:
         return Stages(known=False, stale={}, detail="DVC is not asked inside a stage")
+    way = [name for name in ("dvc.yaml", "data.dvc") if (root / name).is_file()]  # experiments are run when asked for
     try:
-        asked = ["dvc", "status", "--json", "dvc.yaml", "data.dvc"]  # the way alone: experiments are run when asked for
-        said = subprocess.run(asked, cwd=root, capture_output=True, text=True, check=False)
+        said = subprocess.run(["dvc", "status", "--json", *way], cwd=root, capture_output=True, text=True, check=False)
         found = json.loads(said.stdout)
     except OSError:
         return Stages(known=False, stale={}, detail="the command dvc is not found; run `make install`")
