@@ -100,6 +100,7 @@ def measure() -> list[dict[str, Any]]:
             "",
             limit=1e-10,
             target=1.0,
+            smaller=True,
         ),
         *(
             row(f"coordinates of {n:,} stars", cost[n], unit, limit=cost[CURVE[0]], target=0.9, smaller=True)
