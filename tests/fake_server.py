@@ -10,14 +10,15 @@ from typing import Any
 
 @contextmanager
 def serving(answer: Callable[[str, str, Any], Any]):
-    """Address of a server; `answer` takes method, path and body, and gives JSON, text, or None for 404."""
+    """Address of a server; `answer` takes method, path and body, and gives JSON, text, a status, or None for 404."""
 
     class Handler(BaseHTTPRequestHandler):
         def _reply(self):
             length = int(self.headers.get("content-length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
             said = answer(self.command, self.path, body)
-            self.send_response(404 if said is None else 200)
+            refusal = isinstance(said, int) and not isinstance(said, bool)
+            self.send_response(404 if said is None else said if refusal else 200)
             self.end_headers()
             self.wfile.write((said if isinstance(said, str) else json.dumps(said)).encode())
 

@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 from project import copy_project, run
 
+from exsitu.operations.asking import ask
+
 pytestmark = pytest.mark.slow
 
 
@@ -164,9 +166,9 @@ def server(standing) -> str:
 
 
 def _post(address: str, **body):
-    request = urllib.request.Request(address, json.dumps(body).encode(), {"content-type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
+    found = ask(address, body)  # patient with a server whose database is busy
+    assert found is not None, f"{address} refused {body}"
+    return found
 
 
 def _ask(url: str, what: str, **body):
@@ -185,13 +187,15 @@ def _runs_of(url: str, name: str):
 
 
 def _finished(url: str, run_id: str):
-    """A flow run when it has ended, however slow the machine; pytest's own limit is the only one."""
-    while True:
-        with urllib.request.urlopen(f"{url}/flow_runs/{run_id}", timeout=30) as answer:
-            found = json.load(answer)
-        if found["state_type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
+    """A flow run when it has ended, however slow the machine; a server that stays silent is an error."""
+    silent = 0
+    while silent < 20:
+        found = ask(f"{url}/flow_runs/{run_id}")
+        silent = silent + 1 if found is None else 0
+        if found is not None and found["state_type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
             return found
         time.sleep(1)
+    raise AssertionError(f"{url} does not answer any more")
 
 
 def _start(url: str, name: str, **parameters):

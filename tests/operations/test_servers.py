@@ -205,6 +205,15 @@ def test_a_run_whose_process_lives_is_left_alone(root):
         stop(process, folder, patience_s=1.0)
 
 
+def test_a_server_that_does_not_take_the_state_is_said(caplog):
+    def answer(_method, path, _body):
+        return runs("RUNNING") if path.endswith("/flow_runs/filter") else None
+
+    with serving(answer) as url:
+        recover(f"{url}/api", "local")
+    assert "run-0 could not be marked AwaitingRetry; `make up` tries again" in caplog.text
+
+
 def test_no_server_means_no_lost_run():
     assert recover(f"http://127.0.0.1:{free_port()}/api", "local") == []
 

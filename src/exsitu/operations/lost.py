@@ -50,9 +50,9 @@ def _again(api: str, run: dict[str, Any]) -> None:
         states = [{"type": "CANCELLED", "name": "Cancelled", "message": message}]
     elif run["run_count"] < _MOST_STARTS:
         states.append({"type": "SCHEDULED", "name": "AwaitingRetry", "message": f"{message}; it is started again"})
-    for state in states:
-        ask(f"{api}/flow_runs/{run['id']}/set_state", {"state": state, "force": True})
-    log.warning("flow run %s %s: %s", run["name"], states[-1]["name"], message)
+    told = [ask(f"{api}/flow_runs/{run['id']}/set_state", {"state": state, "force": True}) for state in states]
+    outcome = f"could not be marked {states[-1]['name']}; `make up` tries again" if None in told else states[-1]["name"]
+    log.warning("flow run %s %s: %s", run["name"], outcome, message)
 
 
 def _alive() -> set[str]:
