@@ -162,21 +162,43 @@ def runs(*states, count=1):
     ]
 
 
-def recovered(found):
+def recovered(found, stopped=()):
     """Ask for lost runs of a server that has these; give what their states were set to."""
     told = {}
 
     def answer(_method, path, body):
         if path.endswith("/flow_runs/filter"):
             assert body["work_pools"] == {"name": {"any_": ["local"]}}
-            return found
+            return [run for run in found if run["state_type"] in body["flow_runs"]["state"]["type"]["any_"]]
         assert body["force"]
         told.setdefault(path.split("/")[-2], []).append(body["state"]["name"])
         return {}
 
     with serving(answer) as url:
-        names = recover(f"{url}/api", "local")
+        names = recover(f"{url}/api", "local", stopped)
     return names, told
+
+
+def test_a_run_that_found_the_time_to_say_that_it_crashed_is_scheduled_again_and_older_crashes_are_not():
+    names, told = recovered(runs("CRASHED", "CRASHED", "COMPLETED"), stopped={"id-1", "id-2"})
+    assert (names, told) == (["run-1"], {"id-1": ["Crashed", "AwaitingRetry"]})
+
+
+def test_stopping_the_worker_schedules_again_what_was_under_way(root, caplog):
+    state = ["RUNNING"]
+
+    def answer(method, path, body):
+        if path.endswith("/flow_runs/filter"):
+            wanted = body["flow_runs"]["state"]["type"]["any_"]
+            found = [run for run in runs(state[0]) if run["state_type"] in wanted]
+            state[0] = "CRASHED"  # from the first question on: its process says so while it is stopped
+            return found
+        return {} if path.endswith("/set_state") else healthy(method, path, body)
+
+    with serving(answer) as url:
+        stand_in(root, "worker", url)
+        assert servers.down(root) == ["worker"]
+    assert "flow run run-0 AwaitingRetry" in caplog.text
 
 
 def test_a_run_without_a_process_crashes_and_is_scheduled_again():

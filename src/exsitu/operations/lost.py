@@ -1,6 +1,7 @@
 """Flow runs that lost their process: Prefect would call them running for ever; here they crash and are run again."""
 
 import logging
+from collections.abc import Collection
 from typing import Any
 
 import psutil
@@ -14,7 +15,31 @@ _MOST_STARTS = 3
 log = logging.getLogger(__name__)
 
 
-def recover(api: str, pool: str) -> list[str]:
+def under_way(api: str, pool: str) -> set[str]:
+    """
+    Runs of a work pool that are not over.
+
+    Parameters
+    ----------
+    api : str
+        Address of Prefect's API.
+    pool : str
+        The work pool.
+
+    Returns
+    -------
+    set of str
+        Their ids.
+    """
+    return {run["id"] for run in _runs(api, pool, _UNDER_WAY)}
+
+
+def _runs(api: str, pool: str, states: list[str]) -> list[dict[str, Any]]:
+    asked = {"work_pools": {"name": {"any_": [pool]}}, "flow_runs": {"state": {"type": {"any_": states}}}}
+    return list(ask(f"{api}/flow_runs/filter", asked) or [])
+
+
+def recover(api: str, pool: str, stopped: Collection[str] = ()) -> list[str]:
     """
     Mark runs of a work pool that have no process any more as crashed, and schedule them again.
 
@@ -24,6 +49,9 @@ def recover(api: str, pool: str) -> list[str]:
         Address of Prefect's API.
     pool : str
         The work pool; all its workers are of this machine.
+    stopped : collection of str
+        Ids of runs that were under way when their worker was stopped: some still find the time to say that they
+        crashed.
 
     Returns
     -------
@@ -34,10 +62,11 @@ def recover(api: str, pool: str) -> list[str]:
     -----
     Doing a run again is safe: DVC redoes what is stale alone, a model is promoted once, a release is published once.
     """
-    asked = {"work_pools": {"name": {"any_": [pool]}}, "flow_runs": {"state": {"type": {"any_": _UNDER_WAY}}}}
-    runs = ask(f"{api}/flow_runs/filter", asked) or []
-    alive = _alive() if runs else set()
-    lost = [run for run in runs if run["id"] not in alive]
+    found = _runs(api, pool, _UNDER_WAY)
+    if stopped:
+        found += [run for run in _runs(api, pool, ["CRASHED"]) if run["id"] in stopped]
+    alive = _alive() if found else set()
+    lost = [run for run in found if run["id"] not in alive]
     for run in lost:
         _again(api, run)
     return [str(run["name"]) for run in lost]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from exsitu.errors import InputError
 from exsitu.operations.asking import ask
-from exsitu.operations.lost import recover
+from exsitu.operations.lost import recover, under_way
 from exsitu.operations.processes import Detached, environment_of, find, pause, require_free, start, stop, tail
 from exsitu.settings import Servers, Settings
 from exsitu.tracking import connect, file_lock, store_uri
@@ -270,8 +270,12 @@ def down(root: Path) -> list[str]:
         # The worker first, so that a flow run that ends with it can still tell the server.
         for name in (WORKER, MLFLOW, PREFECT):
             process = find(name, folder)
-            if process is not None and stop(process, folder):
+            if process is None:
+                continue
+            api = f"{process.url}/api"
+            runs = under_way(api, POOL) if name == WORKER else set()
+            if stop(process, folder):
                 stopped.append(name)
-            if process is not None and name == WORKER:
-                recover(f"{process.url}/api", POOL)
+            if name == WORKER:
+                recover(api, POOL, runs)
     return stopped
