@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from exsitu.errors import InputError
 from exsitu.evaluation.checks import VELOCITIES
 from exsitu.evaluation.estimates import Estimate, estimates, judging
 from exsitu.evaluation.metrics import roc, scan_cuts
@@ -110,10 +111,25 @@ class Bench:
         -------
         list of ndarray of float32, shape (n_stars,)
             One a seed.
+
+        Raises
+        ------
+        InputError
+            If the trial learnt from the survey by another split: its test stars would be among those it learnt from.
         """
+        self._require_unseen(label, survey, split)
         rows = self.surveys.rows(survey, "test", filters=filters, split=split)
         place = np.searchsorted(self.surveys.rows(survey, "test", split=split), rows)
         return [self._of_test(folder, survey, split)[place] for folder in self.folders(label)]
+
+    def _require_unseen(self, label: str, survey: str, split: str) -> None:
+        samples = (sample for step in self.trials[label].lineage() for sample in (step.sample, step.stopping))
+        for sample in samples:
+            if survey in sample.surveys and sample.split != split:
+                raise InputError(
+                    f"{label} learnt from {survey} split by {sample.split}; test stars of the split by {split} are "
+                    f"partly its own: measure it with split={sample.split!r}"
+                )
 
     def _of_test(self, folder: Path, survey: str, split: str) -> NDArray[np.float32]:
         """Scores of all test stars of a survey: another filter needs no network in memory."""

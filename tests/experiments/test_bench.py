@@ -1,0 +1,39 @@
+"""A network is measured on stars it has not learnt from, and refuses others before anything is loaded."""
+
+import dataclasses
+
+import pytest
+
+from exsitu.errors import InputError
+from exsitu.experiments.bench import Bench
+from exsitu.experiments.samples import Surveys
+from exsitu.experiments.trial import Sample, Trial
+
+HERE, THERE = "m12i/lsr0", "m12i/lsr1"
+BY_STAR = Trial(sample=Sample(surveys=(HERE,)))
+BY_PARTICLE = Trial(sample=Sample(surveys=(HERE,), split="particle"))
+TRIALS = {
+    "learnt": BY_STAR,
+    "goes on": dataclasses.replace(BY_STAR, sample=Sample(surveys=(THERE,)), start=BY_STAR, layers=("last",)),
+    "stopped": dataclasses.replace(BY_STAR, sample=Sample(surveys=(THERE,)), validation=Sample(surveys=(HERE,))),
+    "apart": BY_PARTICLE,
+}
+
+
+@pytest.fixture(scope="module")
+def bench(settings, data, tmp_path_factory) -> Bench:
+    kept = tmp_path_factory.mktemp("untrained")
+    return Bench(settings, Surveys(settings, data, kept), kept, TRIALS)
+
+
+@pytest.mark.parametrize("label", ["learnt", "goes on", "stopped"])
+@pytest.mark.parametrize("measure", ["scores", "judge", "roc", "scan"])
+def test_stars_of_another_split_than_a_network_learnt_by_are_refused(bench, measure, label):
+    with pytest.raises(InputError, match=f"{label} learnt from {HERE} split by star;.*split='star'"):
+        getattr(bench, measure)(label, HERE, split="particle")
+
+
+def test_the_split_it_learnt_by_and_surveys_it_never_saw_are_not_refused(bench):
+    for label, survey, split in (("learnt", HERE, "star"), ("learnt", THERE, "particle"), ("apart", HERE, "particle")):
+        with pytest.raises(InputError, match="no model in"):  # nothing is trained here: it came as far as the weights
+            bench.scores(label, survey, split=split)
