@@ -67,15 +67,24 @@ def test_a_command_is_ended_with_all_it_started_where_its_flow_is(tasks: ModuleT
     def cancelled(*_):
         raise KeyboardInterrupt
 
-    import psutil
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tasks, "_without_bars", cancelled)
         with pytest.raises(KeyboardInterrupt):
             tasks.run_command(sys.executable, "-c", code)
-    left = [p for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE]
-    assert not left
+    assert not _still_running(tmp_path)
     assert not tasks._running
+
+
+def _still_running(folder: Path, patience_s: float = 10.0) -> list[str]:
+    """Processes that name a folder, once those that were told to end had the time to."""
+    import psutil
+
+    def named(process: psutil.Process) -> bool:
+        return any(str(folder) in argument for argument in process.info["cmdline"] or ())
+
+    found = [process for process in psutil.process_iter(["cmdline"]) if named(process)]
+    _, left = psutil.wait_procs(found, timeout=patience_s)
+    return [str(process) for process in left]
 
 
 def test_progress_bars_are_left_out_of_what_is_kept(tasks: ModuleType):
