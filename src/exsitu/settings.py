@@ -103,6 +103,7 @@ class Training(_Frozen):
     learning_rate: PositiveFloat
     plateau: Plateau
     stop_patience: PositiveInt
+    cores: PositiveInt
 
 
 class Transfer(_Frozen):

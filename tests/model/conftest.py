@@ -72,6 +72,7 @@ def plan() -> Training:
         learning_rate=3e-3,
         plateau=Plateau(factor=0.1, patience=5, floor=1e-6),
         stop_patience=10,
+        cores=1,
     )
 
 

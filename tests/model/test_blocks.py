@@ -100,8 +100,7 @@ def test_validation_counts_every_star_equally_often():
     blocks = ValidationBlocks(held, 3)
     numbers = []
     for epoch in (0, 1):
-        blocks.epoch = epoch
-        read = list(blocks())
+        read = list(blocks(epoch))
         seen = np.concatenate([rows[:counting, 0] for rows, _, counting in read])
         np.testing.assert_array_equal(np.bincount(seen.astype(int)), 3)
         assert all(len(rows) == VALIDATION_ROWS for rows, _, _ in read)

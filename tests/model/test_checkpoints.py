@@ -137,7 +137,7 @@ from exsitu.model.network import build_network, save_model, ModelCard
 from exsitu.model.training import train
 from exsitu.settings import Network, Plateau, Training
 plan = Training(noise="errors", draws_per_star=5, accreted_per_batch=5, accreted_weight=0.2, learning_rate=3e-3,
-                plateau=Plateau(factor=0.1, patience=5, floor=1e-6), stop_patience=10)
+                plateau=Plateau(factor=0.1, patience=5, floor=1e-6), stop_patience=10, cores=1)
 spec = Network(input_set="5D", representation="measured", hidden=(16, 16))
 samples = [stars_from_frame(conftest.survey(n, seed), "5D", "accreted") for n, seed in ((4000, 1), (1500, 2))]
 network = build_network(spec, seed=1)

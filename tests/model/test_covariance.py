@@ -1,14 +1,14 @@
 import dataclasses
 
+import jax
 import numpy as np
 import pytest
 
 from exsitu.errors import InputError
-from exsitu.model import training as module
 from exsitu.model.blocks import table
 from exsitu.model.inputs import Stars, correlated_pairs, stars_from_frame
 from exsitu.model.network import build_network, weights_of
-from exsitu.model.runtime import tf
+from exsitu.model.steps import draw
 from exsitu.model.training import train
 
 STATED = {"parallax_pmra_corr": 0.6, "parallax_pmdec_corr": -0.5, "pmra_pmdec_corr": 0.2}
@@ -32,8 +32,8 @@ def test_pairs_are_those_of_the_inputs_at_hand():
     }
 
 
-def drawing(rows, held, seed):
-    return tf.function(module._draw, jit_compile=True)(rows, held, seed)
+def drawing(rows, held):
+    return np.asarray(jax.jit(lambda stars: draw(stars, held, jax.random.key(3)))(rows))
 
 
 @pytest.mark.parametrize("input_set", ["4D", "5D", "6D+feh"])
@@ -44,7 +44,7 @@ def test_the_covariance_of_the_draws_is_the_stated_one(frame, input_set):
     for (i, j), name in correlated_pairs(stars.columns).items():
         correlation[i, j] = correlation[j, i] = STATED[name]
     held, n = table(stars.take(np.array([7])), 2), 200_000
-    drawn = drawing(tf.constant(np.tile(held.rows(), (n, 1))), held, tf.constant([3, 4])).numpy()
+    drawn = drawing(np.tile(held.rows(), (n, 1)), held)
     noise = drawn.astype(float) - stars.values[7]
     exact = errors == 0
     np.testing.assert_array_equal(noise[:, exact], 0.0)
@@ -57,7 +57,7 @@ def test_correlations_of_zero_give_the_bits_of_uncorrelated_errors(spec, plan, t
     samples = [with_correlations(stars, 0, 0, 0) for stars in (training, validation)]
     np.testing.assert_array_equal(samples[0].factor()[0], training.errors)
     rows = [table(stars, 2) for stars in (training, samples[0])]
-    drawn = [drawing(tf.constant(held.rows()), held, tf.constant([3, 4])).numpy() for held in rows]
+    drawn = [drawing(held.rows(), held) for held in rows]
     np.testing.assert_array_equal(drawn[0], drawn[1])
     history = train(network, *samples, plan, max_epochs=3, seed=2)
     np.testing.assert_allclose(history["val_loss"], trained.history["val_loss"], rtol=0.02)

@@ -158,11 +158,17 @@ def _sample(trial: Trial, sample: Sample, part: str, limit: int, label: str, sur
 
 
 def _plan(settings: Settings, n_stars: int) -> Training:
-    """How the training is cut into epochs: so many draws each, never more of a star than the settings have it."""
+    """
+    How the training is cut into epochs: so many draws each, never more of a star than the settings have it.
+
+    One core, as others train beside it.
+    """
     sizes, plan = settings.experiments, settings.training
     draws = min(plan.draws_per_star, max(1, round(sizes.draws_per_epoch / n_stars)))
     plateau = plan.plateau.model_copy(update={"patience": sizes.plateau_patience})
-    return plan.model_copy(update={"draws_per_star": draws, "plateau": plateau, "stop_patience": sizes.stop_patience})
+    return plan.model_copy(
+        update={"draws_per_star": draws, "plateau": plateau, "stop_patience": sizes.stop_patience, "cores": 1}
+    )
 
 
 def _begun(trial: Trial, settings: Settings, surveys: Surveys, kept: Path, training: Any, seed: int) -> tuple[Any, Any]:

@@ -23,7 +23,7 @@ from exsitu.provenance import publish_folder, read_json, write_json
 
 BLOCK = 1 << 10
 WINDOW = 1 << 18  # 13 MB of the rows of a 5D network; a batch then mixes 256 blocks
-VALIDATION_ROWS = 1 << 13
+VALIDATION_ROWS = 1 << 14
 
 _ROWS = "rows.f32"
 _CARD = "rows.json"
@@ -376,32 +376,31 @@ class ValidationBlocks:
         The rows.
     draws : int
         How often each star counts.
-
-    Attributes
-    ----------
-    epoch : int
-        Which epoch's blocks are numbered, from 0: the numbers are the seeds of the draws.
     """
 
     def __init__(self, held: Table, draws: int) -> None:
         self._table, self._total = held, draws * len(held)
         self.count = -(-self._total // VALIDATION_ROWS)
-        self.epoch = 0
 
-    def __call__(self) -> Iterator[tuple[Float32s, int, int]]:
+    def __call__(self, epoch: int) -> Iterator[tuple[Float32s, int, int]]:
         """
         Read.
+
+        Parameters
+        ----------
+        epoch : int
+            Which epoch's blocks, from 0.
 
         Yields
         ------
         rows : ndarray of float32, shape (VALIDATION_ROWS, width)
             A block; the last one is filled up.
         number : int
-            Its number, of all epochs' blocks.
+            Its number, of all epochs' blocks: the seed of its draws.
         counting : int
             How many rows, from the first, count.
         """
-        first = self.epoch * self.count
+        first = epoch * self.count
         for number in range(self.count):
             start = number * VALIDATION_ROWS
             chosen = np.arange(start, start + VALIDATION_ROWS) % len(self._table)

@@ -59,6 +59,38 @@ class Representation(keras.layers.Layer):  # type: ignore[misc]  # Keras ships n
         """Everything that decides what the layer computes, as JSON can hold it."""
         return {"columns": list(self.columns)}
 
+    def represent(self, inputs: Any, ops: Any) -> Any:
+        """
+        Compute the layer's output.
+
+        Parameters
+        ----------
+        inputs : tensor, shape (n_stars, n_inputs)
+            Raw columns.
+        ops : module
+            What computes: ``keras.ops`` or ``jax.numpy``, whose functions have the same names.
+
+        Returns
+        -------
+        tensor, shape (n_stars, n_outputs)
+        """
+        raise NotImplementedError
+
+    def call(self, inputs: Any) -> Any:
+        """
+        Compute the layer's output, as Keras asks for it.
+
+        Parameters
+        ----------
+        inputs : tensor, shape (n_stars, n_inputs)
+            Raw columns.
+
+        Returns
+        -------
+        tensor, shape (n_stars, n_outputs)
+        """
+        return self.represent(inputs, keras.ops)
+
     def get_config(self) -> dict[str, Any]:
         """
         Configuration from which Keras can make the layer again.
@@ -122,7 +154,7 @@ class Measured(Representation):
         """Columns, means and sigmas."""
         return {**super().constants, "mean": self._mean.tolist(), "sigma": self._sigma.tolist()}
 
-    def call(self, inputs: Any) -> Any:
+    def represent(self, inputs: Any, ops: Any) -> Any:
         """
         Standardise.
 
@@ -130,11 +162,14 @@ class Measured(Representation):
         ----------
         inputs : tensor, shape (n_stars, n_inputs)
             Raw columns.
+        ops : module
+            Not needed.
 
         Returns
         -------
         tensor, shape (n_stars, n_inputs)
         """
+        del ops
         return (inputs - self._mean.astype(np.float32)) / self._sigma.astype(np.float32)
 
 
@@ -253,7 +288,7 @@ class RestFrame(Representation):
             "scale": {name: list(pair) for name, pair in self._scale.items()},
         }
 
-    def call(self, inputs: Any) -> Any:
+    def represent(self, inputs: Any, ops: Any) -> Any:
         """
         Go over to the rest frame.
 
@@ -261,6 +296,8 @@ class RestFrame(Representation):
         ----------
         inputs : tensor, shape (n_stars, n_inputs)
             Raw columns.
+        ops : module
+            What computes.
 
         Returns
         -------
@@ -269,28 +306,28 @@ class RestFrame(Representation):
         given = {name: inputs[:, i] for i, name in enumerate(self.columns)}
         constant = [np.float32(v) for v in self._sun.v_sun_kms]
         sun = [given[name] for name in SOLAR_MOTION] if self._own_sun else constant
-        distance = 1.0 / keras.ops.maximum(given["parallax"], np.float32(_SMALLEST_PARALLAX_MAS))
-        sight, velocity = self._towards(given, distance)
+        distance = 1.0 / ops.maximum(given["parallax"], np.float32(_SMALLEST_PARALLAX_MAS))
+        sight, velocity = self._towards(given, distance, ops)
         if "radial_velocity" not in given:
             along = sum(v * n for v, n in zip(sun, sight, strict=True))
             sun = [v - along * n for v, n in zip(sun, sight, strict=True)]
         velocity = [v + s for v, s in zip(velocity, sun, strict=True)]
         place = [distance * n + np.float32(p) for n, p in zip(sight, self._sun.position, strict=True)]
-        radius = keras.ops.sqrt(place[0] * place[0] + place[1] * place[1])
-        numbers = (radius, place[2], keras.ops.log(distance), *_cylindrical(place, radius, velocity))
+        radius = ops.sqrt(place[0] * place[0] + place[1] * place[1])
+        numbers = (radius, place[2], ops.log(distance), *_cylindrical(place, radius, velocity))
         found = [_standard(x, *self._scale[name]) for name, x in zip(_SCALE, numbers, strict=True)]
         found += _cylindrical(place, radius, sight)
         found += [_standard(given[name], *TABLE_2[name]) for name in self._others]
-        return keras.ops.stack(found, axis=1)
+        return ops.stack(found, axis=1)
 
-    def _towards(self, given: Mapping[str, Any], distance: Any) -> tuple[list[Any], list[Any]]:
+    def _towards(self, given: Mapping[str, Any], distance: Any, ops: Any) -> tuple[list[Any], list[Any]]:
         """Direction to the star and its velocity as measured from the Sun, both along Galactocentric axes."""
         to_centre = self._sun.matrix
         lon, lat = (given[name] * np.float32(np.pi / 180.0) for name in ("l", "b"))
-        cos_b = keras.ops.cos(lat)
-        galactic = [cos_b * keras.ops.cos(lon), cos_b * keras.ops.sin(lon), keras.ops.sin(lat)]
+        cos_b = ops.cos(lat)
+        galactic = [cos_b * ops.cos(lon), cos_b * ops.sin(lon), ops.sin(lat)]
         x, y, z = _turned(ICRS_TO_GALACTIC.T, galactic)
-        cos_dec = keras.ops.maximum(keras.ops.sqrt(x * x + y * y), np.float32(1e-12))
+        cos_dec = ops.maximum(ops.sqrt(x * x + y * y), np.float32(1e-12))
         east, sine = (-y / cos_dec, x / cos_dec), z
         motion = [KMS_PER_KPC_MASYR * distance * given[name] for name in ("pmra", "pmdec")]
         moving = [

@@ -7,6 +7,7 @@ Modules that need the two write ``from exsitu.model.runtime import keras, tf``. 
 """
 
 import contextlib
+import ctypes
 import os
 import sys
 import tempfile
@@ -35,6 +36,20 @@ def _without_chatter() -> Iterator[None]:
                 if not any(words in line for words in _CHATTER):
                     sys.stderr.write(line)
 
+
+def _one_heap() -> None:
+    """
+    Let all threads of the process share glibc's main heap.
+
+    What an XLA kernel frees on another thread's heap goes back to the system and is fetched again a moment later,
+    page by page: half of the time of a training step where pages are dear.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # another C library has other heaps
+        ctypes.CDLL("libc.so.6").mallopt(_M_ARENA_MAX, 1)
+
+
+_M_ARENA_MAX = -8
+_one_heap()  # before any library starts a thread
 
 with _without_chatter():
     import keras

@@ -3,8 +3,8 @@
 Each epoch passes `draws_per_star` times over the stars. Every pass shuffles them anew and gives every star a fresh draw
 of its measured inputs, Normal(observed, error), errors uncorrelated unless the stars carry correlations. The rows of a
 pass follow those of the one before without a gap, so that batches all have the same size and no star is left out.
-``Model.fit`` drives; each of its "steps" is up to 128 optimiser steps in one XLA-compiled loop, because a call into
-TensorFlow costs more than a batch.
+``Model.fit`` drives; each of its "steps" is up to 128 optimiser steps in one compiled loop, because a call costs more
+than a batch (`exsitu.model.steps`).
 """
 
 import hashlib
@@ -19,11 +19,12 @@ import numpy as np
 import pandas as pd
 
 from exsitu.errors import InputError
-from exsitu.model.blocks import VALIDATION_ROWS, ShuffledChunks, Table, ValidationBlocks, leading_exact, table
+from exsitu.model.blocks import ShuffledChunks, Table, ValidationBlocks, leading_exact, table
 from exsitu.model.checkpoints import Checkpoint
-from exsitu.model.inputs import Stars
+from exsitu.model.inputs import Float32s, Stars
 from exsitu.model.network import require_inputs, weights_of
 from exsitu.model.runtime import keras, tf
+from exsitu.model.steps import Steps
 from exsitu.progress import bar
 from exsitu.provenance import sha256_json
 from exsitu.settings import Training
@@ -74,14 +75,21 @@ def schedule(stars: Stars | Table, plan: Training) -> Schedule:
     -------
     Schedule
 
+    Raises
+    ------
+    InputError
+        If there are fewer stars than cores.
+
     Notes
     -----
     Paper, Sec. 4.2: batch = accreted_per_batch * N / N_accreted (565 without line-of-sight velocities, 915 with), here
-    never above N. An epoch is the nearest whole number of chunks to `draws_per_star` passes, and at least one: of a
-    very small sample it can hold more draws than asked for.
+    never above N, and a multiple of the cores that share it. An epoch is the nearest whole number of chunks to
+    `draws_per_star` passes, and at least one: of a very small sample it can hold more draws than asked for.
     """
-    n = len(stars)
-    batch = min(n, max(1, round(plan.accreted_per_batch * n / stars.accreted)))
+    n, cores = len(stars), plan.cores
+    if cores > n:
+        raise InputError(f"{cores} cores for {n} stars; lower training.cores")
+    batch = cores * min(n // cores, max(1, round(plan.accreted_per_batch * n / stars.accreted / cores)))
     steps = max(1, round(plan.draws_per_star * n / batch))
     longest = max(1, min(_STEPS_PER_CHUNK, _ROWS_PER_CHUNK // batch))
     chunks = math.ceil(steps / longest)
@@ -117,78 +125,95 @@ def _require_both_classes(stars: Stars | Table, name: str) -> None:
             )
 
 
-def _draw(rows: Any, layout: Table, seed: Any) -> Any:
-    """
-    One draw of each star's inputs from its errors, or from its covariance where rows hold one.
+class _Mean:
+    """The mean of an epoch's losses so far: Keras takes the last one it is told for the epoch's."""
 
-    Rows are as the table's; the seed is two integers, and the same seed gives the same draws. Threefry costs half of
-    Philox here, and a column at a time a third less than all at once.
-    """
-    width, exact = len(layout.columns), layout.exact
-    normal = tf.random.stateless_normal([width - exact, rows.shape[0]], seed, alg="threefry")
-    inputs = [rows[:, i] for i in range(width)]
-    for i in range(exact, width):
-        inputs[i] += rows[:, width + i - exact] * normal[i - exact]
-    for k, (i, j) in enumerate(layout.pairs):
-        inputs[i] += rows[:, 2 * width - exact + k] * normal[j - exact]
-    return tf.stack(inputs, axis=1)
+    def __init__(self) -> None:
+        self._sum, self._count = 0.0, 0
+
+    def with_(self, mean: float, count: int) -> float:
+        """Take more losses in, by their mean and number."""
+        self._sum, self._count = self._sum + mean * count, self._count + count
+        return self._sum / self._count
 
 
 class _Chunked(keras.Model):  # type: ignore[misc]  # Keras ships no types
     """The network up to its logit, trained a chunk of steps at a call; shares its layers with the network."""
 
-    def __init__(
-        self, network: Any, cut: Schedule, layout: Table, weights: tuple[float, float], seeds: tuple[int, int]
-    ) -> None:
+    steps: Steps
+    chunks: Iterator[tuple[int, Float32s]]
+    blocks: Iterator[tuple[Float32s, int, int]]
+
+    def __init__(self, network: Any, cut: Schedule) -> None:
         super().__init__(inputs=network.inputs, outputs=network.get_layer("last").output, name="chunked")
         self._cut = cut
-        self._layout = layout
-        self._weights = weights
-        self._training_seed, self._validation_seed = seeds
-        self._mean_loss = keras.metrics.Mean(name="loss")
+        self._ahead: Any = None
 
     @property
     def metrics(self) -> list[Any]:
-        """What Keras resets between epochs."""
-        return [self._mean_loss]
+        """None: Keras would put its own mean in the place of what a step returns."""
+        return []
 
-    def _weighted_losses(self, rows: Any, seed: Any, *, training: bool) -> Any:
-        """Weighted cross-entropy (paper, Eq. 4) of one draw of each row, from logits; shape (n_rows, 1)."""
-        logits = self(_draw(rows, self._layout, seed), training=training)
-        label, weight = rows[:, -2:-1], rows[:, -1:]
-        in_situ, accreted = self._weights
-        return tf.where(label > 0, accreted, in_situ) * weight * tf.nn.sigmoid_cross_entropy_with_logits(label, logits)
+    def _changed(self) -> tuple[list[Any], list[Any], list[Any]]:
+        """Keras's variables that steps change: weights, and Adam's moments of them."""
+        return self.trainable_variables, self.optimizer._momentums, self.optimizer._velocities  # noqa: SLF001
 
-    def train_step(self, data: tuple[Any, Any]) -> dict[str, Any]:
-        """Take the optimiser steps of a chunk."""
-        rows, first = data
-        batches = tf.reshape(rows, [self._cut.steps_per_chunk, self._cut.batch, -1])
-        batches.set_shape([None, None, rows.shape[1]])
-        variables = self.trainable_variables
+    def take_over(self) -> None:
+        """Begin an epoch with what Keras's variables hold."""
+        learnt, first, second = ([v.numpy() for v in part] for part in self._changed())
+        fixed = [v.numpy() for v in self.non_trainable_variables]
+        self.steps.begin((learnt, first, second), fixed, int(self.optimizer.iterations))
+        self._learning_rate, self._losses = float(self.optimizer.learning_rate), _Mean()
 
-        def step(i: Any, total: Any) -> tuple[Any, Any]:
-            with tf.GradientTape() as tape:
-                loss = tf.reduce_mean(
-                    self._weighted_losses(batches[i], tf.stack([self._training_seed, first + i]), training=True)
-                )
-            self.optimizer.apply(tape.gradient(loss, variables), variables)
-            return i + 1, total + loss
+    def begin_validation(self) -> None:
+        """Forget the losses of training."""
+        self._losses = _Mean()
 
+    def hand_back(self) -> None:
+        """End an epoch: what Keras's callbacks read and write are its variables."""
+        for variable, value in zip(itertools.chain(*self._changed()), itertools.chain(*self.steps.state), strict=True):
+            variable.assign(value)
+        self.optimizer.iterations.assign(self.steps.done)
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """Take the optimiser steps of the next chunk."""
+        del data  # its number alone: TensorFlow need not copy the rows
+        number, rows = self._ahead or next(self.chunks)
         count = self._cut.steps_per_chunk
-        _, total = tf.while_loop(
-            lambda i, _: i < count, step, (tf.constant(0), tf.constant(0.0)), parallel_iterations=1
-        )
-        self._mean_loss.update_state(total / count)
-        return {"loss": self._mean_loss.result()}
+        loss = self.steps.take(rows.reshape(count, self._cut.batch, -1), number * count, self._learning_rate)
+        self._ahead = next(self.chunks)  # while the steps are being computed
+        return {"loss": self._losses.with_(float(loss), count)}
 
-    def test_step(self, data: tuple[Any, Any, Any]) -> dict[str, Any]:
-        """Average the loss over a block of validation rows."""
-        rows, number, counted = data
-        losses = self._weighted_losses(rows, tf.stack([self._validation_seed, number]), training=False)[:, 0]
-        real = tf.cast(tf.range(rows.shape[0]) < counted, tf.float32)
-        stars = tf.cast(counted, tf.float32)
-        self._mean_loss.update_state(tf.reduce_sum(losses * real) / stars, sample_weight=stars)
-        return {"loss": self._mean_loss.result()}
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Average the loss over the next block of validation rows."""
+        del data
+        rows, number, counted = next(self.blocks)
+        losses = self.steps.losses(rows, number)
+        return {"loss": self._losses.with_(losses[:counted].mean(dtype=np.float64), counted)}
+
+
+class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
+    """Give each epoch Keras's variables and blocks of validation rows, and Keras what became of them; comes first."""
+
+    def __init__(self, blocks: ValidationBlocks) -> None:
+        super().__init__()
+        self._blocks = blocks
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Begin."""
+        del logs
+        self.model.take_over()
+        self.model.blocks = self._blocks(epoch)
+
+    def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Keep losses of validation apart from those of training."""
+        del logs
+        self.model.begin_validation()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """End."""
+        del epoch, logs
+        self.model.hand_back()
 
 
 class _Progress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
@@ -234,25 +259,6 @@ class _Record(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no
         self.rows.append({"epoch": epoch + 1, **numbers})
         if self._on_epoch is not None:
             self._on_epoch(epoch + 1, numbers)
-
-
-class _Numbering(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
-    """Tell the validation its epoch: Keras reads it from the start each time."""
-
-    def __init__(self, blocks: ValidationBlocks) -> None:
-        super().__init__()
-        self._blocks = blocks
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Pass the number on."""
-        del logs
-        self._blocks.epoch = epoch
-
-
-def _dataset(chunks: Callable[[], Iterator[Any]], rows: int, columns: int, counters: int) -> Any:
-    """Chunks as TensorFlow takes them: a block of rows of fixed shape, then integers."""
-    signature = (tf.TensorSpec((rows, columns), tf.float32), *itertools.repeat(tf.TensorSpec((), tf.int32), counters))
-    return tf.data.Dataset.from_generator(chunks, output_signature=signature).prefetch(1)
 
 
 def train(
@@ -322,8 +328,10 @@ def train(
     cut, weights = schedule(training, plan), class_weights(training, plan)
     order, *noise = (int(s) for s in np.random.SeedSequence(seed).generate_state(3) >> 1)
     tables = _tables(training, validation, order)
-    model = _Chunked(network, cut, tables[0], weights, (noise[0], noise[1]))
-    model.compile(optimizer=keras.optimizers.Adam(learning_rate or plan.learning_rate), jit_compile=True)
+    model = _Chunked(network, cut)
+    model.compile(optimizer=keras.optimizers.Adam(learning_rate or plan.learning_rate), run_eagerly=True)
+    model.optimizer.build(model.trainable_variables)
+    model.steps = Steps(network, model.optimizer, tables[0], weights, (noise[0], noise[1]), plan.cores)
     shuffled, blocks = ShuffledChunks(tables[0], cut.rows, order), ValidationBlocks(tables[1], plan.draws_per_star)
     schedulers, record = _schedulers(plan), _Record(on_epoch)
     saving, done = [], 0
@@ -332,20 +340,17 @@ def train(
         saver = Checkpoint(checkpoints, _identity(network, tables, plan, rate, seed), schedulers, record.rows, shuffled)
         done = saver.restore(model, max_epochs, cut.chunks)
         saving = [saver]
+    model.chunks = shuffled()
+    model.chunks = shuffled()
     model.fit(
-        _dataset(
-            lambda: ((rows, np.int32(chunk * cut.steps_per_chunk)) for chunk, rows in shuffled()),
-            cut.rows,
-            tables[0].width,
-            1,
-        ),
+        tf.data.Dataset.range(max_epochs * cut.chunks),
         steps_per_epoch=cut.chunks,
-        validation_data=_dataset(blocks, VALIDATION_ROWS, tables[0].width, 2),
+        validation_data=tf.data.Dataset.range(blocks.count),
         validation_steps=blocks.count,
         initial_epoch=done,
         epochs=max_epochs,
         callbacks=[
-            _Numbering(blocks),
+            _Epochs(blocks),
             *schedulers,
             record,
             *saving,
