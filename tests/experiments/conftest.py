@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from mock_folder import A_PARTICLE, ACCRETED, FIRST_ACCRETED, stars
+from mock_folder import A_PARTICLE, ACCRETED, FIRST_ACCRETED, STARS, stars
 
 from exsitu.experiments.registry import chosen
 from exsitu.experiments.run import run_experiments
@@ -30,7 +30,9 @@ def _measured(table: pd.DataFrame, seed: int) -> pd.DataFrame:
         name: rng.uniform(-0.3, 0.3, len(table))
         for name in ("parallax_pmra_corr", "parallax_pmdec_corr", "pmra_pmdec_corr")
     }
-    return table.assign(**small, **bands, **correlations)
+    young = np.random.default_rng([seed, 1]).uniform(8.5, 10.1, len(table))
+    age = np.where(table["source_id"] >= STARS, 10.05, young)
+    return table.assign(**small, **bands, **correlations, age=age)
 
 
 def make_data(folder: Path) -> Path:

@@ -16,6 +16,8 @@ EXPERIMENTS: Mapping[str, str] = MappingProxyType(
         "E4": "e04_viewpoints",
         "E5": "e05_planing",
         "E6": "e06_transfer",
+        "E7": "e07_validation",
+        "E8": "e08_footprint",
         "E13": "e13_architectures",
         "E22": "e22_rest_frame",
     }

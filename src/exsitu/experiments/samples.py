@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from exsitu.errors import InputError
 from exsitu.experiments.trial import Sample
+from exsitu.mocks.spectra import LOWEST_LATITUDE, NORTHERNMOST_DEC
 from exsitu.phase_space import SolarFrame
 from exsitu.provenance import read_json, sha256_file, sha256_json
 from exsitu.settings import Settings
@@ -33,7 +34,7 @@ POPULATION = "population"
 """Galaxies drawn from the priors are named ``population/<number>/lsr<viewpoint>``."""
 
 _ALSO = (
-    "parentid", "px_true", "py_true", "pz_true", "phot_g_mean_mag_error", "phot_bp_mean_mag_error",
+    "age", "parentid", "px_true", "py_true", "pz_true", "phot_g_mean_mag_error", "phot_bp_mean_mag_error",
     "phot_rp_mean_mag_error", "parallax_pmra_corr", "parallax_pmdec_corr", "pmra_pmdec_corr",
 )  # fmt: skip
 
@@ -41,6 +42,9 @@ FILTERS: Mapping[str, Callable[[pd.DataFrame], Mask]] = MappingProxyType(
     {
         "radial_velocity": lambda frame: frame["radial_velocity"].notna().to_numpy(),
         "g<15": lambda frame: (frame["phot_g_mean_mag"] < 15.0).to_numpy(),
+        "rave_footprint": lambda frame: (
+            (frame["dec"] < NORTHERNMOST_DEC) & (frame["b"].abs() > LOWEST_LATITUDE)
+        ).to_numpy(),
     }
 )
 """What a star must be to belong to a sample, by name."""
