@@ -38,8 +38,7 @@ class Bench:
     """
 
     def __init__(self, settings: Settings, surveys: Surveys, kept: Path, trials: Mapping[str, Trial]) -> None:
-        self.settings, self.surveys, self.trials = settings, surveys, trials
-        self._kept = kept
+        self.settings, self.surveys, self.kept, self.trials = settings, surveys, kept, trials
         self._scores: dict[tuple[str, str, str], NDArray[np.float32]] = {}
 
     def folders(self, label: str) -> list[Path]:
@@ -56,7 +55,7 @@ class Bench:
         list of Path
             A folder a seed.
         """
-        return [trial_folder(self._kept, key) for key in self.keys(label)]
+        return [trial_folder(self.kept, key) for key in self.keys(label)]
 
     def keys(self, label: str) -> list[str]:
         """

@@ -234,7 +234,8 @@ def drawn_selections(table: pd.DataFrame, groups: Sequence[str]) -> "Figure":
     """
     from exsitu.evaluation.panels import numbers_figure
 
-    scaled = table.assign(**{c: 100 * table[c] for c in table if c.startswith(("purity", "efficiency_accreted"))})
+    in_percent = [str(c) for c in table if str(c).startswith(("purity", "efficiency_accreted"))]
+    scaled = table.assign(**{c: 100 * table[c] for c in in_percent})
     parts = table["name"].str.rsplit(", ", n=1)
     shown = {"purity": "purity  [%]", "efficiency_accreted": r"$\varepsilon_A$  [%]", "sum_chi2": r"$\Sigma\chi^2$"}
     return numbers_figure(scaled.assign(group=parts.str[0], name=parts.str[1]), shown, groups)

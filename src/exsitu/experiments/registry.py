@@ -19,6 +19,7 @@ EXPERIMENTS: Mapping[str, str] = MappingProxyType(
         "E7": "e07_validation",
         "E8": "e08_footprint",
         "E13": "e13_architectures",
+        "E14": "e14_definitions",
         "E22": "e22_rest_frame",
     }
 )
