@@ -56,3 +56,42 @@ def histograms_figure(
     names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
     figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2 if len(names) > 3 else 3)
     return figure
+
+
+@styled
+def profiles_figure(table: pd.DataFrame, columns: Mapping[str, str], rows: Mapping[str, str]) -> "Figure":
+    """
+    Percentages with errors in bins of several variables, a column of panels a variable.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns ``variable``, ``group``, ``low``, ``high`` (edges of a bin) and, of each number, ``<row>`` and
+        ``<row>_error``.
+    columns : mapping of str to str
+        Values of ``variable``, and what to write below; those that the table lacks are left out.
+    rows : mapping of str to str
+        Numbers, a row of panels each, and what to write beside it.
+
+    Returns
+    -------
+    Figure
+    """
+    shown = [name for name in columns if (table["variable"] == name).any()]
+    figure = new_figure(0.8 + 2.1 * len(shown), 0.6 + 2.0 * len(rows), gap=0.03)
+    grid = figure.subplots(len(rows), len(shown), sharex="col", sharey="row", squeeze=False)
+    for line, (number, label) in zip(grid, rows.items(), strict=True):
+        for axes, variable in zip(line, shown, strict=True):
+            members = table[table["variable"] == variable]
+            for place, (group, curve) in enumerate(members.groupby("group", sort=False)):
+                middle, half = 0.5 * (curve["low"] + curve["high"]), 0.5 * (curve["high"] - curve["low"])
+                axes.errorbar(
+                    middle, curve[number], xerr=half, yerr=curve[f"{number}_error"], fmt="os"[place % 2], markersize=4,
+                    linewidth=1.2, color=look(place)["color"], label=str(group),
+                )  # fmt: skip
+            axes.set_ylim(-3.0, 103.0)  # markers at either end stay whole
+        line[0].set_ylabel(label)
+    for axes, variable in zip(grid[-1], shown, strict=True):
+        axes.set_xlabel(columns[variable])
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    return figure

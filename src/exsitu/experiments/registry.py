@@ -20,6 +20,7 @@ EXPERIMENTS: Mapping[str, str] = MappingProxyType(
         "E8": "e08_footprint",
         "E13": "e13_architectures",
         "E14": "e14_definitions",
+        "E21": "e21_blind_spots",
         "E22": "e22_rest_frame",
     }
 )
