@@ -35,8 +35,28 @@ def _measured(table: pd.DataFrame, seed: int) -> pd.DataFrame:
     return table.assign(**small, **bands, **correlations, age=age)
 
 
+FRACTIONS = {"sampling_fraction_fields": "0.5", "sampling_fraction_within_cut": "0.1"}
+
+
+def _write_milky_way(folder: Path) -> None:
+    """A survey of 4,200 stars, spectra of its bright ones, which of them are neighbours, and the truth."""
+    table = _measured(stars(33), 33).sample(frac=1.0, random_state=33)
+    names = [f"20030411_{i:04d}" for i in range(len(table))]
+    gaia = table.drop(columns=["parentid", "feh", "age", *(c for c in table if c.endswith(("_true", "mag_error")))])
+    spectra = table[["ra", "dec", "radial_velocity", "radial_velocity_error", "feh"]].assign(
+        original_ext_source_id=names, feh_error=0.1, quality_flag=0
+    )
+    bright = table["radial_velocity"].notna().to_numpy()
+    neighbours = pd.DataFrame({"source_id": table["source_id"], "original_ext_source_id": names})
+    truth = table[["source_id", "parentid"]].assign(accreted=table["source_id"] >= STARS)
+    write_parquet(folder / "gaia.parquet", [gaia.assign(l=gaia["l"] % 360.0)], metadata=FRACTIONS)
+    write_parquet(folder / "rave.parquet", [spectra[bright]])
+    write_parquet(folder / "best_neighbour.parquet", [neighbours[bright]])
+    write_parquet(folder / "truth.parquet", [truth])
+
+
 def make_data(folder: Path) -> Path:
-    """Data as the stage ``data`` leaves them, of mocks alone."""
+    """Data as the stage ``data`` leaves them: mocks, and a Milky Way."""
     for number, (galaxy, viewpoints) in enumerate(GALAXIES.items()):
         for viewpoint in viewpoints:
             seed = 10 * number + viewpoint + 1
@@ -45,6 +65,7 @@ def make_data(folder: Path) -> Path:
             write_parquet(folder / "mocks" / galaxy / f"lsr{viewpoint}.parquet", [table], metadata=about)
         ids = np.arange(FIRST_ACCRETED, FIRST_ACCRETED + ACCRETED // A_PARTICLE)
         write_particle_ids(folder / "mocks" / galaxy, ids)
+    _write_milky_way(folder / "milkyway")
     write_json(folder / "data.json", {"identity": "a test's", "sha256": _digests(folder)})
     return folder
 

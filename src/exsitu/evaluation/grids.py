@@ -6,10 +6,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from exsitu.evaluation.style import look, new_figure, styled
+from exsitu.evaluation.checks import Floats
+from exsitu.evaluation.style import DENSITY, VERMILLION, look, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+_RATIOS = (-3.0, 0.0, 1.0)
+"""Powers of ten of the ratios shown: a thousand in situ stars an accreted one, as many, a tenth (paper, Fig. 12)."""
+_RATIO_COLOURS, _NO_STAR = "PuOr_r", "#EDEDED"
 
 
 def _steps(axes: Any, curves: Mapping[str, pd.DataFrame], looks: Mapping[str, int] | None) -> None:
@@ -94,4 +99,118 @@ def profiles_figure(table: pd.DataFrame, columns: Mapping[str, str], rows: Mappi
     for axes, variable in zip(grid[-1], shown, strict=True):
         axes.set_xlabel(columns[variable])
     figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    return figure
+
+
+def _ratio(first: Floats, second: Floats, edges: tuple[Floats, Floats]) -> Floats:
+    """Power of ten of stars of the second kind over those of the first, a cell; NaN where there is no star."""
+    below, above = (np.histogram2d(stars[1], stars[0], bins=(edges[1], edges[0]))[0] for stars in (first, second))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.clip(np.log10(above / below), _RATIOS[0], _RATIOS[-1])
+
+
+@styled
+def ratio_corner_figure(
+    kinds: Mapping[str, Mapping[str, Floats]], labels: Mapping[str, str], edges: Mapping[str, Floats]
+) -> "Figure":
+    """
+    Distributions of several columns, and in each pair of them the ratio of two kinds of stars (paper, Fig. 12).
+
+    Parameters
+    ----------
+    kinds : mapping of str to mapping of str to ndarray, shape (n_stars,)
+        Name of each kind of stars and its columns; the maps show the second over the first.
+    labels : mapping of str to str
+        Columns to draw, and what to write beside them.
+    edges : mapping of str to ndarray
+        Edges of the bins of each column.
+
+    Returns
+    -------
+    Figure
+    """
+    from matplotlib.colors import TwoSlopeNorm
+
+    names, columns = list(kinds), list(labels)
+    figure = new_figure(1.0 + 1.9 * len(columns), 0.8 + 1.7 * len(columns), gap=0.03)
+    grid = figure.subplots(len(columns), len(columns), sharex="col", squeeze=False)
+    first, second = (kinds[name] for name in names[:2])
+    low, middle, high = _RATIOS
+    for i, down in enumerate(columns):
+        for j, across in enumerate(columns):
+            axes = grid[i, j]
+            if j > i:
+                axes.set_visible(False)
+            elif i == j:
+                for number, (name, stars) in enumerate(kinds.items()):
+                    counts = np.histogram(stars[down], edges[down])[0]
+                    heights = counts / max(1, counts.max())
+                    axes.stairs(heights, edges[down], label=name, linewidth=1.4, **look((0, 1, 20)[number % 3]))
+                axes.set_yticks([])
+                axes.set_ylim(0.0, 1.1)
+            else:
+                axes.set_facecolor(_NO_STAR)
+                pair = [np.stack([stars[across], stars[down]]) for stars in (first, second)]
+                ratio = _ratio(pair[0], pair[1], (edges[across], edges[down]))
+                mesh = axes.pcolormesh(
+                    edges[across], edges[down], ratio, cmap=_RATIO_COLOURS, rasterized=True,
+                    norm=TwoSlopeNorm(middle, low, high),
+                )  # fmt: skip
+        grid[-1, i].set_xlabel(labels[down])
+        if i:
+            grid[i, 0].set_ylabel(labels[down])
+    grid[0, 0].set_ylabel("stars / most in a bin")
+    bar = figure.colorbar(mesh, ax=grid[0, -1] if len(columns) < 3 else grid[:2, -1].tolist(), fraction=0.4, shrink=0.9)
+    bar.set_ticks([-3, -2, -1, 0, 1], labels=["1:1000", "1:100", "1:10", "1:1", "10:1"])
+    bar.set_label(f"{names[1]} : {names[0]}")
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(names))
+    return figure
+
+
+@styled
+def points_figure(
+    panels: Mapping[str, tuple[str, str, tuple[Floats, Floats], tuple[Floats, Floats], tuple[Floats, Floats]]],
+    names: tuple[str, str],
+) -> "Figure":
+    """
+    Few stars as points over the density of many, two panels a row (paper, Fig. 11).
+
+    Parameters
+    ----------
+    panels : mapping of str to tuple
+        By title: what to write below and beside it; x and y of the many stars; x and y of the few; edges of the cells
+        along x and y, descending where the axis is to.
+    names : tuple of str
+        What the many and the few are.
+
+    Returns
+    -------
+    Figure
+    """
+    from matplotlib.colors import LogNorm
+
+    figure = new_figure(7.4, 0.6 + 2.9 * (-(-len(panels) // 2)), gap=0.05)
+    grid = figure.subplots(-(-len(panels) // 2), 2, squeeze=False)
+    for axes, (title, (below, beside, many, few, edges)) in zip(grid.flat, panels.items(), strict=False):
+        table = np.histogram2d(many[1], many[0], bins=(np.sort(edges[1]), np.sort(edges[0])))[0]
+        shown = np.where(table > 0, table, np.nan)
+        most = float(table.max()) if table.any() else 1.0
+        mesh = axes.pcolormesh(
+            np.sort(edges[0]),
+            np.sort(edges[1]),
+            shown,
+            norm=LogNorm(1.0, max(most, 2.0)),
+            cmap=DENSITY,
+            rasterized=True,
+        )
+        axes.plot(*few, ".", color=VERMILLION, markersize=4, markeredgewidth=0, label=names[1])
+        axes.set_xlim(edges[0][0], edges[0][-1])
+        axes.set_ylim(edges[1][0], edges[1][-1])
+        axes.set_xlabel(below)
+        axes.set_ylabel(beside)
+        axes.set_title(title)
+        figure.colorbar(mesh, ax=axes, label=f"{names[0]} per cell", pad=0.02)
+    for axes in grid.flat[len(panels) :]:
+        axes.set_visible(False)
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", markerscale=3)
     return figure

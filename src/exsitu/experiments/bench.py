@@ -134,15 +134,37 @@ class Bench:
         """Scores of all test stars of a survey: another filter needs no network in memory."""
         name = (folder.name, survey, split)
         if name not in self._scores:
-            from exsitu.model.inputs import values_from_frame
-            from exsitu.model.network import load_model, rebuilt, seen_from
-            from exsitu.model.scoring import network_scores
-
-            network, card = load_model(folder)
-            here = seen_from(card, self.surveys.sun(survey))
-            stars = self.surveys.part(survey, "test", split=split)
-            self._scores[name] = network_scores(rebuilt(network, here), values_from_frame(stars, here.inputs))
+            self._scores[name] = self._scored(folder, survey, self.surveys.part(survey, "test", split=split))
         return self._scores[name]
+
+    def score(self, label: str, survey: str, stars: pd.DataFrame) -> list[NDArray[np.float32]]:
+        """
+        Score stars that are no test stars, such as those of the Milky Way.
+
+        Parameters
+        ----------
+        label : str
+            Of the trial. Whether it has learnt from the stars is for the caller to see to.
+        survey : str
+            What survey they are of; a rest-frame network gets the constants of its Sun.
+        stars : DataFrame
+            The stars.
+
+        Returns
+        -------
+        list of ndarray of float32, shape (n_stars,)
+            One a seed; NaN where an input is missing.
+        """
+        return [self._scored(folder, survey, stars) for folder in self.folders(label)]
+
+    def _scored(self, folder: Path, survey: str, stars: pd.DataFrame) -> NDArray[np.float32]:
+        from exsitu.model.inputs import values_from_frame
+        from exsitu.model.network import load_model, rebuilt, seen_from
+        from exsitu.model.scoring import network_scores
+
+        network, card = load_model(folder)
+        here = seen_from(card, self.surveys.sun(survey))
+        return network_scores(rebuilt(network, here), values_from_frame(stars, here.inputs))
 
     def judge(
         self,

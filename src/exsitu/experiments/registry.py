@@ -18,6 +18,7 @@ EXPERIMENTS: Mapping[str, str] = MappingProxyType(
         "E6": "e06_transfer",
         "E7": "e07_validation",
         "E8": "e08_footprint",
+        "E9": "e09_thirds",
         "E13": "e13_architectures",
         "E14": "e14_definitions",
         "E21": "e21_blind_spots",
