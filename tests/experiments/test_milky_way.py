@@ -88,8 +88,8 @@ def test_magnitudes_get_the_errors_that_are_expected(surveys):
     assert (stars.loc[dim, "phot_bp_mean_mag_error"] > 0.007).all()
 
 
-def test_the_stars_of_each_cut_are_counted(surveys, data):
-    table = counts(data, surveys.stars(GAIA), surveys.stars(SPECTRA)).set_index("name")["stars"]
+def test_the_stars_of_each_cut_are_counted(surveys):
+    table = counts(surveys.path(GAIA), surveys.stars(GAIA), surveys.stars(SPECTRA)).set_index("name")["stars"]
     assert table["all"] == 4200
     assert list(table) == sorted(table, reverse=True)
     assert table["... with spectra"] == len(surveys.stars(SPECTRA))

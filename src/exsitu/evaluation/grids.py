@@ -27,7 +27,7 @@ def _steps(axes: Any, curves: Mapping[str, pd.DataFrame], looks: Mapping[str, in
 
 @styled
 def histograms_figure(
-    panels: Mapping[str, Mapping[str, pd.DataFrame]], looks: Mapping[str, int] | None = None, *, columns: int = 4
+    panels: Mapping[str, Mapping[str, pd.DataFrame]], looks: Mapping[str, int] | None = None
 ) -> "Figure":
     """
     Histograms of several columns, a panel each (paper, Figs. 10 and 13).
@@ -39,14 +39,12 @@ def histograms_figure(
         ``density``.
     looks : mapping of str to int, optional
         Number of each histogram's look (`exsitu.evaluation.style.look`); its place in the panel by default.
-    columns : int
-        Panels side by side.
 
     Returns
     -------
     Figure
     """
-    across = min(columns, len(panels))
+    across = min(len(panels), 3 if len(panels) <= 6 else 4)
     down = -(-len(panels) // across)
     figure = new_figure(0.4 + 2.2 * across, 0.6 + 1.8 * down, gap=0.05)
     grid = figure.subplots(down, across, squeeze=False)
@@ -213,4 +211,51 @@ def points_figure(
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
     figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", markerscale=3)
+    return figure
+
+
+@styled
+def planes_figure(
+    kinds: Mapping[str, Mapping[str, Floats]], labels: Mapping[str, str], edges: Mapping[str, Floats]
+) -> "Figure":
+    """
+    Distributions of three columns, and densities of each kind of stars in each pair of them (paper, Fig. SC.2).
+
+    Parameters
+    ----------
+    kinds : mapping of str to mapping of str to ndarray, shape (n_stars,)
+        Name of each kind of stars and its columns.
+    labels : mapping of str to str
+        Three columns to draw, and what to write beside them.
+    edges : mapping of str to ndarray
+        Edges of the bins of each column.
+
+    Returns
+    -------
+    Figure
+    """
+    from matplotlib.colors import LogNorm
+
+    columns = list(labels)
+    pairs = [(columns[0], columns[1]), (columns[0], columns[2]), (columns[1], columns[2])]
+    figure = new_figure(8.0, 0.6 + 2.1 * (1 + len(kinds)), gap=0.04)
+    grid = figure.subplots(1 + len(kinds), 3, squeeze=False)
+    for axes, column in zip(grid[0], columns, strict=True):
+        for number, (name, stars) in enumerate(kinds.items()):
+            counts = np.histogram(stars[column], edges[column])[0]
+            axes.stairs(counts / max(1, counts.max()), edges[column], label=name, linewidth=1.4, **look(number))
+        axes.set_xlabel(labels[column])
+        axes.set_yticks([])
+        axes.set_ylim(0.0, 1.1)
+    grid[0, 0].set_ylabel("stars / most in a bin")
+    for line, (name, stars) in zip(grid[1:], kinds.items(), strict=True):
+        for axes, (across, down) in zip(line, pairs, strict=True):
+            table = np.histogram2d(stars[down], stars[across], bins=(edges[down], edges[across]))[0]
+            shown = np.where(table > 0, table, np.nan)
+            scale = LogNorm(1.0, max(float(table.max()), 2.0))
+            mesh = axes.pcolormesh(edges[across], edges[down], shown, norm=scale, cmap=DENSITY, rasterized=True)
+            axes.set_xlabel(labels[across])
+            axes.set_ylabel(labels[down])
+        figure.colorbar(mesh, ax=line[-1], label=f"{name} per cell", pad=0.02)
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(kinds))
     return figure

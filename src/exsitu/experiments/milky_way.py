@@ -146,14 +146,14 @@ def _with_truth(data: Path, frame: pd.DataFrame) -> pd.DataFrame:
     return frame.merge(truth, on="source_id", how="left", validate="one_to_one")
 
 
-def counts(data: Path, gaia: pd.DataFrame, spectra: pd.DataFrame) -> pd.DataFrame:
+def counts(path: Path, gaia: pd.DataFrame, spectra: pd.DataFrame) -> pd.DataFrame:
     """
     Count the stars that pass the cuts (paper, Table 8).
 
     Parameters
     ----------
-    data : Path
-        What the stage ``data`` wrote.
+    path : Path
+        Gaia's table.
     gaia, spectra : DataFrame
         The surveys.
 
@@ -165,7 +165,7 @@ def counts(data: Path, gaia: pd.DataFrame, spectra: pd.DataFrame) -> pd.DataFram
     import pyarrow.parquet as pq
 
     rows = {
-        "all": (pq.read_metadata(data / _FOLDER / "gaia.parquet").num_rows, 1_692_919_135),
+        "all": (pq.read_metadata(path).num_rows, 1_692_919_135),
         "within the parallax cut": (len(gaia), 72_488_013),
         "... with a radial velocity": (int(gaia["radial_velocity"].notna().sum()), 5_393_495),
         "... with spectra": (len(spectra), 347_979),

@@ -19,6 +19,7 @@ EXPERIMENTS: Mapping[str, str] = MappingProxyType(
         "E7": "e07_validation",
         "E8": "e08_footprint",
         "E9": "e09_thirds",
+        "E10": "e10_catalog",
         "E13": "e13_architectures",
         "E14": "e14_definitions",
         "E21": "e21_blind_spots",
