@@ -1,6 +1,7 @@
 """Figures of many panels: histograms of several columns, profiles along them, and maps of a ratio in each pair."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,7 +105,8 @@ def _ratio(first: Floats, second: Floats, edges: tuple[Floats, Floats]) -> Float
     """Power of ten of stars of the second kind over those of the first, a cell; NaN where there is no star."""
     below, above = (np.histogram2d(stars[1], stars[0], bins=(edges[1], edges[0]))[0] for stars in (first, second))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.clip(np.log10(above / below), _RATIOS[0], _RATIOS[-1])
+        found: Floats = np.clip(np.log10(above / below), _RATIOS[0], _RATIOS[-1])
+    return found
 
 
 @styled
@@ -165,19 +167,36 @@ def ratio_corner_figure(
     return figure
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Plane:
+    """
+    A panel of `points_figure`.
+
+    Parameters
+    ----------
+    labels : tuple of str
+        What to write below and beside it.
+    many, few : tuple of ndarray
+        x and y of the stars whose density is shown, and of those shown as points.
+    edges : tuple of ndarray
+        Of the cells along x and y; descending where the axis is to descend.
+    """
+
+    labels: tuple[str, str]
+    many: tuple[Floats, Floats]
+    few: tuple[Floats, Floats]
+    edges: tuple[Floats, Floats]
+
+
 @styled
-def points_figure(
-    panels: Mapping[str, tuple[str, str, tuple[Floats, Floats], tuple[Floats, Floats], tuple[Floats, Floats]]],
-    names: tuple[str, str],
-) -> "Figure":
+def points_figure(panels: Mapping[str, Plane], names: tuple[str, str]) -> "Figure":
     """
     Few stars as points over the density of many, two panels a row (paper, Fig. 11).
 
     Parameters
     ----------
-    panels : mapping of str to tuple
-        By title: what to write below and beside it; x and y of the many stars; x and y of the few; edges of the cells
-        along x and y, descending where the axis is to.
+    panels : mapping of str to Plane
+        By title.
     names : tuple of str
         What the many and the few are.
 
@@ -189,23 +208,16 @@ def points_figure(
 
     figure = new_figure(7.4, 0.6 + 2.9 * (-(-len(panels) // 2)), gap=0.05)
     grid = figure.subplots(-(-len(panels) // 2), 2, squeeze=False)
-    for axes, (title, (below, beside, many, few, edges)) in zip(grid.flat, panels.items(), strict=False):
-        table = np.histogram2d(many[1], many[0], bins=(np.sort(edges[1]), np.sort(edges[0])))[0]
-        shown = np.where(table > 0, table, np.nan)
-        most = float(table.max()) if table.any() else 1.0
-        mesh = axes.pcolormesh(
-            np.sort(edges[0]),
-            np.sort(edges[1]),
-            shown,
-            norm=LogNorm(1.0, max(most, 2.0)),
-            cmap=DENSITY,
-            rasterized=True,
-        )
-        axes.plot(*few, ".", color=VERMILLION, markersize=4, markeredgewidth=0, label=names[1])
-        axes.set_xlim(edges[0][0], edges[0][-1])
-        axes.set_ylim(edges[1][0], edges[1][-1])
-        axes.set_xlabel(below)
-        axes.set_ylabel(beside)
+    for axes, (title, plane) in zip(grid.flat, panels.items(), strict=False):
+        x, y = (np.sort(edges) for edges in plane.edges)
+        table = np.histogram2d(plane.many[1], plane.many[0], bins=(y, x))[0]
+        scale = LogNorm(1.0, max(float(table.max()), 2.0))
+        mesh = axes.pcolormesh(x, y, np.where(table > 0, table, np.nan), norm=scale, cmap=DENSITY, rasterized=True)
+        axes.plot(*plane.few, ".", color=VERMILLION, markersize=4, markeredgewidth=0, label=names[1])
+        axes.set_xlim(plane.edges[0][0], plane.edges[0][-1])
+        axes.set_ylim(plane.edges[1][0], plane.edges[1][-1])
+        axes.set_xlabel(plane.labels[0])
+        axes.set_ylabel(plane.labels[1])
         axes.set_title(title)
         figure.colorbar(mesh, ax=axes, label=f"{names[0]} per cell", pad=0.02)
     for axes in grid.flat[len(panels) :]:
@@ -224,7 +236,7 @@ def planes_figure(
     Parameters
     ----------
     kinds : mapping of str to mapping of str to ndarray, shape (n_stars,)
-        Name of each kind of stars and its columns.
+        Name of each kind of stars and its columns; the last kind has the uppermost densities.
     labels : mapping of str to str
         Three columns to draw, and what to write beside them.
     edges : mapping of str to ndarray
@@ -248,14 +260,14 @@ def planes_figure(
         axes.set_yticks([])
         axes.set_ylim(0.0, 1.1)
     grid[0, 0].set_ylabel("stars / most in a bin")
-    for line, (name, stars) in zip(grid[1:], kinds.items(), strict=True):
-        for axes, (across, down) in zip(line, pairs, strict=True):
-            table = np.histogram2d(stars[down], stars[across], bins=(edges[down], edges[across]))[0]
+    for line, (name, stars) in zip(grid[1:], reversed(kinds.items()), strict=True):
+        tables = [np.histogram2d(stars[y], stars[x], bins=(edges[y], edges[x]))[0] for x, y in pairs]
+        scale = LogNorm(1.0, max(2.0, *(float(table.max()) for table in tables)))
+        for axes, (across, down), table in zip(line, pairs, tables, strict=True):
             shown = np.where(table > 0, table, np.nan)
-            scale = LogNorm(1.0, max(float(table.max()), 2.0))
             mesh = axes.pcolormesh(edges[across], edges[down], shown, norm=scale, cmap=DENSITY, rasterized=True)
             axes.set_xlabel(labels[across])
             axes.set_ylabel(labels[down])
-        figure.colorbar(mesh, ax=line[-1], label=f"{name} per cell", pad=0.02)
+        figure.colorbar(mesh, ax=list(line), label=f"{name}, stars per cell", pad=0.01)
     figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(kinds))
     return figure

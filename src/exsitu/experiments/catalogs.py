@@ -261,6 +261,6 @@ def planes(drawn: Mapping[str, NDArray[Any]], columns: Sequence[str]) -> "Figure
     from exsitu.evaluation.grids import planes_figure
 
     known = np.isfinite(np.stack([drawn[name] for name in columns])).all(axis=0)
-    kinds = {"accreted": known & drawn["selected"], "in situ": known & ~drawn["selected"]}
+    kinds = {"in situ": known & ~drawn["selected"], "accreted": known & drawn["selected"]}
     values = {kind: {name: drawn[name][chosen] for name in columns} for kind, chosen in kinds.items()}
     return planes_figure(values, {n: AXES[n].label for n in columns}, {n: AXES[n].edges for n in columns})

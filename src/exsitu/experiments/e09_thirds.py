@@ -20,6 +20,8 @@ from exsitu.settings import Settings
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from exsitu.evaluation.grids import Plane
+
 _RECIPE = "ZM last"
 _VELOCITIES = ("v_r", "v_phi", "v_z")
 _TOLD = ("stars", "v_r_mean", "v_phi_mean", "v_z_mean", "v_phi_median", "feh_median", "feh_99pct", "accreted_share")
@@ -142,25 +144,35 @@ def _draw(measured: Measured, _: Settings) -> "Mapping[str, Figure]":
     kinds = {kind: {name: drawn[name][drawn[kind]] for name in columns} for kind in ("in situ", "accreted", "ZM")}
     edges = {name: np.linspace(AXES[name].low, AXES[name].high, 31) for name in columns}
     labels = {name: AXES[name].label for name in columns}
-    planes = {
-        "sky": ("l", "b"), "in the plane": ("v_r", "v_phi"), "vertical": ("v_r", "v_z"),
-        "colour and magnitude": ("colour", "magnitude"),
-    }  # fmt: skip
-    shown = {**{name: (AXES[name].label, AXES[name].edges) for name in ("l", "b", *_VELOCITIES)}, **_HERTZSPRUNG}
-    panels = {
-        title: (
-            *(shown[name][0] for name in plane),
-            *((drawn[plane[0]][chosen], drawn[plane[1]][chosen]) for chosen in (~drawn["ZM"], drawn["ZM"])),
-            (shown[plane[0]][1], shown[plane[1]][1]),
-        )
-        for title, plane in planes.items()
-    }
     return {
-        "taught": points_figure(panels, ("other stars", "labelled accreted (ZM)")),
+        "taught": points_figure(_planes(drawn), ("other stars", "labelled accreted (ZM)")),
         "thirds": ratio_corner_figure(kinds, labels, edges),
     }
 
 
+def _planes(drawn: Mapping[str, NDArray[Any]]) -> "dict[str, Plane]":
+    """As in Fig. 11."""
+    from exsitu.evaluation.grids import Plane
+
+    shown = {**{name: (AXES[name].label, AXES[name].edges) for name in ("l", "b", *_VELOCITIES)}, **_HERTZSPRUNG}
+    zm = drawn["ZM"]
+    return {
+        title: Plane(
+            labels=(shown[x][0], shown[y][0]),
+            many=(drawn[x][~zm], drawn[y][~zm]),
+            few=(drawn[x][zm], drawn[y][zm]),
+            edges=(shown[x][1], shown[y][1]),
+        )
+        for title, (x, y) in _PLANES.items()
+    }
+
+
+_PLANES: Mapping[str, tuple[str, str]] = {
+    "sky": ("l", "b"),
+    "in the plane": ("v_r", "v_phi"),
+    "vertical": ("v_r", "v_z"),
+    "colour and magnitude": ("colour", "magnitude"),
+}
 _HERTZSPRUNG: Mapping[str, tuple[str, NDArray[np.float64]]] = {
     "colour": (r"$G_{\rm BP} - G_{\rm RP}$  [mag]", np.linspace(-0.2, 2.6, 57)),
     "magnitude": (r"$M_G$  [mag]", np.linspace(10.0, -4.0, 57)),

@@ -37,7 +37,7 @@ _MIDDLE, _WITHIN = sum(MOCK_SHARES) / 2, (MOCK_SHARES[1] - MOCK_SHARES[0]) / 2
 
 
 def _trials(settings: Settings) -> Mapping[str, Trial]:
-    found = {}
+    found: dict[str, Trial] = {}
     for name in REPRESENTATIONS:
         found |= {
             f"{name}: {_PLAIN}": pretrained(settings, representation=name),

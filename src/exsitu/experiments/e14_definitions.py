@@ -116,9 +116,9 @@ def _draw(measured: Measured, _: Settings) -> "Mapping[str, Figure]":
 
 def _claims(tables: Tables) -> list[Claim]:
     overlap = tables["overlap"]
-    claims = []
+    claims: list[Claim] = []
     for galaxy in dict.fromkeys(overlap["group"].astype(str)):
-        paper = _PAPER.get(galaxy)
+        paper = _PAPER.get(galaxy, {})
         value, error = cell(overlap, f"{galaxy}, both", "share")
         claims.append(
             above(f"most of what either definition picks in {galaxy}, both pick", value, error, limit=50.0,

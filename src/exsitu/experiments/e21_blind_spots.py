@@ -121,7 +121,7 @@ def _profiles(bench: Bench, stars: pd.DataFrame, selections: Mapping[str, Sequen
             names = [f"{label}: {variable} {low:g} to {high:g}" for low, high in itertools.pairwise(edges)]
             judged = dict(zip(names, _grouped(selected, stars, blocks, group, n), strict=True))
             taken = np.mean([_in_bins(group[chosen], n) for chosen in selected], axis=0)
-            bins = {"group": label, "variable": variable, "low": edges[:-1], "high": edges[1:]}
+            bins: dict[str, Any] = {"group": label, "variable": variable, "low": edges[:-1], "high": edges[1:]}
             counts = {"accreted": _in_bins(group[accreted], n), "selected": taken}
             found.append(table_of(judged, ("completeness", "purity")).assign(**bins, **counts))
     return _without_few(pd.concat(found, ignore_index=True))

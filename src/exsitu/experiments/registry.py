@@ -20,6 +20,7 @@ EXPERIMENTS: Mapping[str, str] = MappingProxyType(
         "E8": "e08_footprint",
         "E9": "e09_thirds",
         "E10": "e10_catalog",
+        "E12": "e12_photometric",
         "E13": "e13_architectures",
         "E14": "e14_definitions",
         "E21": "e21_blind_spots",
