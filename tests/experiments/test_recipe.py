@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from exsitu.errors import SettingsError
 from exsitu.evaluation.estimates import Estimate
 from exsitu.experiments.recipe import AXES, distributions, hundredfold, recipe, selections_table
 from exsitu.experiments.registry import experiment
 from exsitu.experiments.trial import Sample
+from exsitu.settings import Settings
 
 
 def test_the_recipe_is_that_of_e6_and_may_be_transferred_elsewhere(settings):
@@ -15,6 +17,21 @@ def test_the_recipe_is_that_of_e6_and_may_be_transferred_elsewhere(settings):
     elsewhere = recipe(settings, sample=Sample(surveys=("milky_way/spectra",)))
     assert (elsewhere.start, elsewhere.layers) == (recipe(settings).start, ("last",))
     assert elsewhere.sample.surveys == ("milky_way/spectra",)
+
+
+@pytest.mark.parametrize("name", ["E7", "E8", "E12", "E21"])
+def test_a_target_of_one_viewpoint_is_refused_with_the_remedy(settings, name):
+    told = settings.model_dump()
+    told["data"]["target"]["viewpoints"] = [0]
+    with pytest.raises(SettingsError, match=rf"data.target has 1 viewpoints \(m12f/lsr0\); {name} needs 2"):
+        experiment(name).surveys(Settings.model_validate(told))
+
+
+def test_the_photometric_viewpoints_need_three(settings):
+    told = settings.model_dump()
+    told["data"]["pretraining"]["viewpoints"] = [0, 1]
+    with pytest.raises(SettingsError, match=r"data.pretraining has 2 viewpoints .*; E12 needs 3"):
+        experiment("E12").trials(Settings.model_validate(told))
 
 
 def test_histograms_have_unit_area_and_columns_that_a_sample_lacks_are_left_out():

@@ -260,7 +260,7 @@ def planes_figure(
         axes.set_yticks([])
         axes.set_ylim(0.0, 1.1)
     grid[0, 0].set_ylabel("stars / most in a bin")
-    for line, (name, stars) in zip(grid[1:], reversed(kinds.items()), strict=True):
+    for line, (name, stars) in zip(grid[1:], reversed(list(kinds.items())), strict=True):
         tables = [np.histogram2d(stars[y], stars[x], bins=(edges[y], edges[x]))[0] for x, y in pairs]
         scale = LogNorm(1.0, max(2.0, *(float(table.max()) for table in tables)))
         for axes, (across, down), table in zip(line, pairs, tables, strict=True):

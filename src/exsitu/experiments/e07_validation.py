@@ -24,6 +24,7 @@ from exsitu.experiments.recipe import (
     hundredfold,
     recipe,
     selections_table,
+    viewpoints,
 )
 from exsitu.experiments.samples import particle_blocks
 from exsitu.experiments.trial import Trial
@@ -45,7 +46,7 @@ _DIFFERENCES = ("purity", "efficiency_accreted", "purity_at_47pct", "sum_chi2")
 
 
 def _survey(settings: Settings) -> str:
-    return settings.data.target.surveys[1]
+    return viewpoints(settings, "target", 2, "E7")[1]
 
 
 def _trials(settings: Settings) -> Mapping[str, Trial]:
@@ -220,5 +221,5 @@ EXPERIMENT = Experiment(
     measure=_measure,
     draw=_draw,
     claims=_claims,
-    surveys=lambda settings: settings.data.target.surveys[:2],
+    surveys=lambda settings: (settings.data.target.surveys[0], _survey(settings)),
 )

@@ -17,6 +17,7 @@ from exsitu.experiments.recipe import (
     hundredfold,
     recipe,
     selections_table,
+    viewpoints,
 )
 from exsitu.experiments.trial import Sample, Trial
 from exsitu.settings import Settings
@@ -39,7 +40,7 @@ def _trials(settings: Settings) -> Mapping[str, Trial]:
 
 
 def _measure(bench: Bench) -> Measured:
-    survey = bench.settings.data.target.surveys[1]
+    survey = viewpoints(bench.settings, "target", 2, "E8")[1]
     stars = bench.test(survey)
     judged: dict[str, dict[str, Judged]] = {
         label: {name: bench.judge(label, survey, cut=cut) for name, cut in cuts_of(bench, label).items()}
@@ -104,5 +105,5 @@ EXPERIMENT = Experiment(
     measure=_measure,
     draw=_draw,
     claims=_claims,
-    surveys=lambda settings: settings.data.target.surveys[:2],
+    surveys=lambda settings: viewpoints(settings, "target", 2, "E8")[:2],
 )

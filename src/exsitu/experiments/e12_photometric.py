@@ -23,7 +23,15 @@ from exsitu.experiments.catalogs import (
 from exsitu.experiments.common import Judged, Mask, minus, pretrained, table_of, transferred
 from exsitu.experiments.experiment import Claim, Experiment, Measured, Tables, above, cell, near
 from exsitu.experiments.milky_way import GAIA, SPECTRA, truth_of
-from exsitu.experiments.recipe import PAPER_CUT, chosen_cut, drawn_distributions, hundredfold, recipe, selections_table
+from exsitu.experiments.recipe import (
+    PAPER_CUT,
+    chosen_cut,
+    drawn_distributions,
+    hundredfold,
+    recipe,
+    selections_table,
+    viewpoints,
+)
 from exsitu.experiments.samples import FILTERS, particle_blocks
 from exsitu.experiments.trial import Sample, Trial
 from exsitu.settings import Settings
@@ -53,8 +61,8 @@ _COLUMNS = ("sum_chi2", "cut", "purity", "efficiency_accreted", "auc", _AT)
 
 def _viewpoints(settings: Settings) -> dict[str, tuple[str, ...]]:
     """What networks of one viewpoint and of a pair learn from; the second viewpoint is the one they are tested on."""
-    first, tested, *others = settings.data.pretraining.surveys
-    groups = ((tested,), (first, *others[:1]), (first,)) if others else ((tested,), (first,))
+    first, tested, other, *_ = viewpoints(settings, "pretraining", 3, "E12")
+    groups = ((tested,), (first, other), (first,))
     return {" + ".join(s.rsplit("/", 1)[-1].upper() for s in group): group for group in groups}
 
 
@@ -91,7 +99,7 @@ def _on_viewpoints(bench: Bench) -> dict[str, pd.DataFrame]:
 
 def _on_target(bench: Bench) -> dict[str, pd.DataFrame]:
     """E6 and E7 in small: the variants, and the chosen one on the other viewpoint."""
-    first, second = bench.settings.data.target.surveys[:2]
+    first, second = viewpoints(bench.settings, "target", 2, "E12")[:2]
     judged = {name: bench.judge(name, first) for name in _VARIANTS}
     rivals = {f"{name} less ZM last": minus(judged[name], judged["ZM last"]) for name in _VARIANTS if name != "ZM last"}
     cuts = {"best cut": chosen_cut(bench, "ZM last"), f"S > {_PAPER_BEST}": _PAPER_BEST}
@@ -247,5 +255,8 @@ EXPERIMENT = Experiment(
     measure=_measure,
     draw=_draw,
     claims=_claims,
-    surveys=lambda settings: (GAIA, SPECTRA, *settings.data.target.surveys[:2], settings.data.pretraining.surveys[1]),
+    surveys=lambda settings: (
+        *(GAIA, SPECTRA, settings.data.pretraining.surveys[1]),
+        *viewpoints(settings, "target", 2, "E12")[:2],
+    ),
 )

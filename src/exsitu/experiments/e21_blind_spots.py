@@ -13,7 +13,7 @@ from exsitu.experiments.bench import Bench
 from exsitu.experiments.common import Judged, Mask, table_of
 from exsitu.experiments.experiment import Claim, Experiment, Measured, Tables, above, cell
 from exsitu.experiments.origins import progenitors
-from exsitu.experiments.recipe import REPRESENTATIONS, chosen_cut, hundredfold, recipe
+from exsitu.experiments.recipe import REPRESENTATIONS, chosen_cut, hundredfold, recipe, viewpoints
 from exsitu.experiments.samples import particle_blocks
 from exsitu.experiments.trial import Trial
 from exsitu.experiments.variables import Floats
@@ -44,7 +44,7 @@ _DISC, _HIGH, _RETROGRADE = "disc-like accreted stars lost", "height of in situ 
 
 
 def _survey(settings: Settings) -> str:
-    return settings.data.target.surveys[1]
+    return viewpoints(settings, "target", 2, "E21")[1]
 
 
 def _trials(settings: Settings) -> Mapping[str, Trial]:
@@ -256,5 +256,5 @@ EXPERIMENT = Experiment(
     measure=_measure,
     draw=_draw,
     claims=_claims,
-    surveys=lambda settings: settings.data.target.surveys[:2],
+    surveys=lambda settings: (settings.data.target.surveys[0], _survey(settings)),
 )

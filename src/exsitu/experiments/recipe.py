@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from exsitu.errors import SettingsError
 from exsitu.evaluation.metrics import best_cut
 from exsitu.experiments.bench import Bench
 from exsitu.experiments.common import Judged, pretrained, transferred
@@ -69,6 +70,41 @@ AXES: Mapping[str, Axis] = MappingProxyType(
     }
 )
 """Columns that are drawn, by name."""
+
+
+def viewpoints(
+    settings: Settings, part: Literal["pretraining", "target"], least: int, experiment: str
+) -> tuple[str, ...]:
+    """
+    Surveys of a galaxy, where it has enough of them.
+
+    Parameters
+    ----------
+    settings : Settings
+        Which galaxies.
+    part : str
+        Which of them.
+    least : int
+        Viewpoints that the experiment needs.
+    experiment : str
+        Its name, for the message.
+
+    Returns
+    -------
+    tuple of str
+
+    Raises
+    ------
+    SettingsError
+        If there are fewer.
+    """
+    found: tuple[str, ...] = getattr(settings.data, part).surveys
+    if len(found) < least:
+        raise SettingsError(
+            f"data.{part} has {len(found)} viewpoints ({', '.join(found)}); {experiment} needs {least}: give more, or "
+            f"leave {experiment} out"
+        )
+    return found
 
 
 def recipe(
