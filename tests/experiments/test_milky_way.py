@@ -62,6 +62,7 @@ def test_no_star_is_kept_from_learning_for_a_test_that_thirds_make(surveys):
     assert not len(surveys.rows(SPECTRA, "test"))
     whole = [len(surveys.rows(SPECTRA, part)) for part in ("validation", "training")]
     assert sum(whole) == len(surveys.stars(SPECTRA))
+    assert abs(whole[0] / sum(whole) - 0.2) < 0.01
 
 
 def test_what_is_learnt_and_what_is_tested_of_the_thirds_share_no_star(surveys):

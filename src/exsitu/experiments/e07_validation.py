@@ -210,7 +210,7 @@ def _less(number: tuple[float, float], paper: float) -> tuple[float, float]:
 
 EXPERIMENT = Experiment(
     name="E7",
-    title="Validation on another viewpoint",
+    title="Validation, second viewpoint",
     source="Sec. 7.3, Table 7, Fig. 10",
     finding=(
         "On a viewpoint that played no part in choosing it, the recipe selects with a purity of 41 % at an accreted "

@@ -24,6 +24,10 @@ SPECTRA, GAIA = "milky_way/spectra", "milky_way/gaia"
 EVERY_STAR = 10**9
 """More than any survey has: a sample of so many is the whole."""
 
+VALIDATION_SHARE = 0.2
+"""Of its stars, as in the stage ``prepare``: few carry a label, and some must be left to stop a transfer. None is set
+aside for tests: thirds, or stars without spectra, are what is looked at."""
+
 FRAME = "milky_way"
 """Name of the Sun's frame (`exsitu.phase_space.frame`)."""
 

@@ -271,9 +271,9 @@ class Surveys:
 
     def _cut(self, survey: str, split: str) -> Rows:
         shares = self._settings.experiments
-        # Of the Milky Way no truth is tested: its thirds, or stars without spectra, are what is looked at.
-        test = 0.0 if milky_way.is_milky_way(survey) else shares.test_share
-        given = {"test": test, "validation": shares.validation_share}
+        given = {"test": shares.test_share, "validation": shares.validation_share}
+        if milky_way.is_milky_way(survey):
+            given = {"test": 0.0, "validation": milky_way.VALIDATION_SHARE}
         return cut_into_parts(SPLITS[split](self.stars(survey)), given, _rng(self._settings, "parts", survey, split))
 
     def part(self, survey: str, part: str, *, filters: tuple[str, ...] = (), split: str = "star") -> pd.DataFrame:
