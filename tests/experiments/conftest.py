@@ -1,16 +1,21 @@
 """A project small enough that its networks train in seconds: mock surveys of 4,200 stars, two epochs."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from mock_folder import A_PARTICLE, ACCRETED, FIRST_ACCRETED, STARS, stars
+from numpy.typing import NDArray
 
+from exsitu.experiments.bench import Bench
 from exsitu.experiments.registry import chosen
 from exsitu.experiments.run import run_experiments
+from exsitu.experiments.samples import Surveys
 from exsitu.phase_space import frame
 from exsitu.provenance import read_json, write_json
 from exsitu.settings import Settings, load_settings
@@ -110,6 +115,36 @@ def settings(params: Path) -> Settings:
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of experiments that tests share: what one trains another needs not."""
     return tmp_path_factory.mktemp("kept") / "experiments"
+
+
+class MadeUp(Bench):
+    """Scores that no network gave: the faster a star moves on the sky at its distance, the higher."""
+
+    def score(self, label: str, survey: str, stars: pd.DataFrame) -> list[NDArray[np.float32]]:  # noqa: ARG002 - as Bench
+        speed = 4.74 * np.hypot(stars["pmra"], stars["pmdec"]) / stars["parallax"]
+        return [(1.0 / (1.0 + np.exp((150.0 - speed) / 30.0))).to_numpy(np.float32)]
+
+    def scores(self, label: str, survey: str, **which: Any) -> list[NDArray[np.float32]]:
+        return self.score(label, survey, self.test(survey, **which))
+
+    def sizes(self) -> pd.DataFrame:
+        return pd.DataFrame({"name": list(self.trials), "training_stars": 1000, "training_accreted": 10})
+
+
+@pytest.fixture(scope="session")
+def without_truth(settings: Settings, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Bench]:
+    """Make a bench with made-up scores, on data whose Milky Way is a real one: nobody knows who is accreted."""
+    folder = tmp_path_factory.mktemp("real")
+    shutil.copytree(data, folder / "data")
+    (folder / "data" / "milkyway" / "truth.parquet").unlink()
+    (folder / "data" / "data.json").unlink()
+    single = settings.model_copy(update={"experiments": settings.experiments.model_copy(update={"seeds": 1})})
+
+    def made(name: str) -> Bench:
+        surveys = Surveys(single, folder / "data", folder / "kept")
+        return MadeUp(single, surveys, folder / "kept", chosen((name,))[0].trials(single))
+
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from exsitu.experiments.experiment import Verdict
 from exsitu.experiments.milky_way import GAIA, SPECTRA, counts, load_milky_way, sky_weights, truth_of
+from exsitu.experiments.registry import experiment
 from exsitu.experiments.samples import FILTERS, THIRDS, Surveys
 from exsitu.experiments.trial import Sample
 from exsitu.mocks.spectra import in_fields
@@ -94,3 +96,17 @@ def test_the_stars_of_each_cut_are_counted(surveys):
     assert table["all"] == 4200
     assert list(table) == sorted(table, reverse=True)
     assert table["... with spectra"] == len(surveys.stars(SPECTRA))
+
+
+@pytest.mark.parametrize("name", ["E9", "E10", "E12"])
+def test_rooms_of_a_real_survey_count_and_draw_and_say_nothing_of_purity(without_truth, name):
+    bench = without_truth(name)
+    measured = experiment(name).measure(bench)
+    main = next(iter(measured.tables.values()))
+    share = "accreted_share" if name == "E9" else "purity"
+    assert main[share].isna().all()
+    assert main["stars" if name == "E9" else "selected"].gt(0).any()
+    assert experiment(name).draw(measured, bench.settings)
+    unknown = [c for c in experiment(name).claims(measured.tables) if c.here == "not measured"]
+    assert len(unknown) == {"E9": 1, "E10": 3, "E12": 0}[name]
+    assert all(c.verdict == Verdict.OPEN for c in unknown)

@@ -217,7 +217,7 @@ def _claims(tables: Tables) -> list[Claim]:
     differences, variants, catalog = tables["differences"], tables["variants"], tables["catalog"]
     gain, gain_error = cell(tables["gain"], "pair over single", "ratio")
     nearest = str(differences["name"].iloc[int(np.argmin(differences["sum_chi2"]))])
-    rival = f"best here: {nearest.removesuffix(' less ZM last')}"
+    rival = f"least of the others: {nearest.removesuffix(' less ZM last')}"
     cut, error = cell(variants, "ZM last", "cut")
     purity = [cell(tables["validation"], "best cut", "purity"), cell(variants, "ZM last", "purity")]
     changed = (purity[0][0] - purity[1][0], float(np.hypot(purity[0][1], purity[1][1])))

@@ -238,8 +238,9 @@ def _claims(tables: Tables) -> list[Claim]:
                   unit=f"points of completeness: {held:.0f} % against {others:.0f} %"),
             above(f"in situ stars that are selected lie higher above the plane: {label}", value, error,
                   paper="larger distances from the plane", unit="kpc in mean |z|"),
-            above(f"or move against the disc: {label}", *hundredfold(cell(found, f"{label}: {_RETROGRADE}", "value")),
-                  paper="large retrograde velocities", unit="points in the share of retrograde stars"),
+            above(f"in situ stars that are selected move against the disc more often: {label}",
+                  *hundredfold(cell(found, f"{label}: {_RETROGRADE}", "value")), paper="large retrograde velocities",
+                  unit="points in the share of retrograde stars"),
         ]  # fmt: skip
     return claims
 
