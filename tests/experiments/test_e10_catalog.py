@@ -88,9 +88,13 @@ def test_without_a_truth_there_is_no_purity_and_without_a_star_none_either():
 
 
 def test_purity_at_an_efficiency_counts_by_weight():
-    assert purity_at(SCORE, TRUTH, WEIGHT, 0.5) == pytest.approx(1.0)
-    assert purity_at(SCORE, TRUTH, WEIGHT, 0.9) == pytest.approx(2.5 / 4.0)
-    assert np.isnan(purity_at(np.full(6, np.nan), TRUTH, WEIGHT, 0.5))
+    whole = np.ones(6, bool)
+    # 47 % of a weight of 2.5 are 1.175: reached with the second star, and with the last where the first is left out.
+    assert selecting(SCORE, 0.5, WEIGHT, TRUTH)(whole)["purity_at_47pct"] == pytest.approx(100.0)
+    assert selecting(SCORE, 0.5, WEIGHT, TRUTH)(np.arange(6) > 0)["purity_at_47pct"] == pytest.approx(100 * 1.5 / 3.0)
+    assert np.isnan(selecting(np.full(6, np.nan), 0.5, WEIGHT, TRUTH)(whole)["purity_at_47pct"])
+    assert purity_at(TRUTH[:4], WEIGHT[:4], 1.0) == 1.0
+    assert np.isnan(purity_at(TRUTH[:4], WEIGHT[:4], 2.0))
 
 
 @pytest.mark.long

@@ -63,29 +63,26 @@ def gaia_weights(bench: Bench, stars: pd.DataFrame) -> Floats:
     return sky_weights(bench.surveys.path(GAIA), stars)
 
 
-def purity_at(score: NDArray[Any], accreted: Mask, weight: Floats, efficiency_accreted: float) -> float:
+def purity_at(accreted: Mask, weight: Floats, wanted: float) -> float:
     """
-    Purity of the tightest cut that keeps so many of the accreted stars, all counted by weight.
+    Purity of the tightest cut that keeps so many accreted stars, all counted by weight.
 
     Parameters
     ----------
-    score : ndarray, shape (n_stars,)
-        Network output; NaN is never selected.
     accreted : ndarray of bool, shape (n_stars,)
-        The truth.
+        The truth, the star of the highest score first.
     weight : ndarray, shape (n_stars,)
         Stars that each stands for.
-    efficiency_accreted : float
-        Share to keep.
+    wanted : float
+        Weight of accreted stars to keep.
 
     Returns
     -------
     float
-        NaN where there are not so many accreted stars with a score.
+        NaN where there are not so many.
     """
-    order = np.argsort(-score, kind="stable")[: int(np.isfinite(score).sum())]
-    found, selected = np.cumsum((weight * accreted)[order]), np.cumsum(weight[order])
-    point = int(np.searchsorted(found, efficiency_accreted * float(weight[accreted].sum()) * (1.0 - 1e-12)))
+    found, selected = np.cumsum(weight * accreted), np.cumsum(weight)
+    point = int(np.searchsorted(found, wanted * (1.0 - 1e-12)))
     return float(found[point] / selected[point]) if point < len(found) else float("nan")
 
 
@@ -112,6 +109,7 @@ def selecting(score: NDArray[Any], cut: float, weight: Floats, accreted: Mask | 
         knows.
     """
     selected = score > cut
+    ranked = np.argsort(-score, kind="stable")[: int(np.isfinite(score).sum())]  # NaN comes last
 
     def metric(counted: Mask) -> dict[str, float]:
         chosen, whole = counted & selected, float(weight[counted].sum())
@@ -120,7 +118,8 @@ def selecting(score: NDArray[Any], cut: float, weight: Floats, accreted: Mask | 
             names = ("purity", "completeness", "purity_at_47pct", "accreted_share")
             return found | dict.fromkeys(names, float("nan"))
         right, there = float(weight[chosen & accreted].sum()), float(weight[counted & accreted].sum())
-        at = purity_at(score[counted], accreted[counted], weight[counted], PURITY_AT)
+        kept = ranked[counted[ranked]]
+        at = purity_at(accreted[kept], weight[kept], PURITY_AT * there)
         return found | {
             "purity": 100.0 * right / float(weight[chosen].sum()) if chosen.any() else float("nan"),
             "completeness": 100.0 * right / there,
