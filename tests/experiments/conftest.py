@@ -120,12 +120,12 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class MadeUp(Bench):
     """Scores that no network gave: the faster a star moves on the sky at its distance, the higher."""
 
-    def score(self, label: str, survey: str, stars: pd.DataFrame) -> list[NDArray[np.float32]]:  # noqa: ARG002 - as Bench
+    def scores_of(self, label: str, survey: str, stars: pd.DataFrame) -> list[NDArray[np.float32]]:  # noqa: ARG002 - as Bench
         speed = 4.74 * np.hypot(stars["pmra"], stars["pmdec"]) / stars["parallax"]
         return [(1.0 / (1.0 + np.exp((150.0 - speed) / 30.0))).to_numpy(np.float32)]
 
     def scores(self, label: str, survey: str, **which: Any) -> list[NDArray[np.float32]]:
-        return self.score(label, survey, self.test(survey, **which))
+        return self.scores_of(label, survey, self.test(survey, **which))
 
     def sizes(self) -> pd.DataFrame:
         return pd.DataFrame({"name": list(self.trials), "training_stars": 1000, "training_accreted": 10})

@@ -109,7 +109,7 @@ def test_on_mocks_cuts_are_chosen_on_the_first_viewpoint_and_counted_on_the_seco
     bench = Bench(single, Surveys(settings, data, kept), kept, experiment("E7").trials(settings))
     first = bench.test("m12f/lsr0")
     velocities, accreted = first[["v_r", "v_phi", "v_z"]].to_numpy(), first["accreted"].to_numpy()
-    score = bench.score("measured", "m12f/lsr0", first)[0]
+    score = bench.scores_of("measured", "m12f/lsr0", first)[0]
     scan = scan_cuts(score, accreted, velocities, settings.evaluation.velocity_bins, settings.evaluation.cuts)
     scan = scan[scan["selected"] >= settings.evaluation.min_selected]
     table = found["selections"].set_index("name")

@@ -137,18 +137,18 @@ class Bench:
             self._scores[name] = self._scored(folder, survey, self.surveys.part(survey, "test", split=split))
         return self._scores[name]
 
-    def score(self, label: str, survey: str, stars: pd.DataFrame) -> list[NDArray[np.float32]]:
+    def scores_of(self, label: str, survey: str, stars: pd.DataFrame) -> list[NDArray[np.float32]]:
         """
-        Score stars that are no test stars, such as those of the Milky Way.
+        Score stars that are given as a table, such as those of the Milky Way.
 
         Parameters
         ----------
         label : str
-            Of the trial. Whether it has learnt from the stars is for the caller to see to.
+            Of the trial.
         survey : str
-            What survey they are of; a rest-frame network gets the constants of its Sun.
+            Under whose Sun.
         stars : DataFrame
-            The stars.
+            The trial's inputs. That no network has learnt from them is the caller's to see to.
 
         Returns
         -------

@@ -46,11 +46,14 @@ def _trials(settings: Settings) -> Mapping[str, Trial]:
 
 def _scores(bench: Bench, stars: pd.DataFrame) -> list[NDArray[np.float32]]:
     """Of each star by the network that learnt from the other two thirds, seed by seed."""
-    found = [np.empty(len(stars), np.float32) for _ in range(bench.settings.experiments.seeds)]
-    for third in range(THIRDS):
-        members = FILTERS[f"third_{third}"](stars)
-        for whole, part in zip(found, bench.score(_without(third), SPECTRA, stars[members]), strict=True):
-            whole[members] = part
+    members = [FILTERS[f"third_{third}"](stars) for third in range(THIRDS)]
+    parts = [bench.scores_of(_without(third), SPECTRA, stars[own]) for third, own in enumerate(members)]
+    found = []
+    for of_seed in zip(*parts, strict=True):
+        whole = np.full(len(stars), np.nan, np.float32)
+        for own, part in zip(members, of_seed, strict=True):
+            whole[own] = part
+        found.append(whole)
     return found
 
 

@@ -54,7 +54,7 @@ def _judged(bench: Bench, cuts: Mapping[str, float]) -> dict[str, Judged]:
     found: dict[str, Judged] = {}
     for name in REPRESENTATIONS:
         for how in (_TRANSFERRED, _PLAIN):
-            scores = bench.score(f"{name}: {how}", GAIA, stars)
+            scores = bench.scores_of(f"{name}: {how}", GAIA, stars)
             for says, cut in (("best cut", cuts[name]), (_PAPER_CUT, PAPER_CUT)):
                 metrics = [selecting(score, cut, weight, truth) for score in scores]
                 found[f"{name}: {how}, {says}"] = estimates(metrics, blocks)
@@ -82,7 +82,7 @@ def _measure(bench: Bench) -> Measured:
     judged = _judged(bench, cuts)
     fair = fair_rows(bench, stars)
     shown = stars[fair].reset_index(drop=True)
-    selected = bench.score(f"measured: {_TRANSFERRED}", GAIA, shown)[0] > cuts["measured"]
+    selected = bench.scores_of(f"measured: {_TRANSFERRED}", GAIA, shown)[0] > cuts["measured"]
     tables = {
         "catalog": catalog_table(judged, _PAPER),
         "compared": table_of(_compared(judged), ("value",)),

@@ -167,7 +167,7 @@ def _compared(catalogs: Mapping[str, Judged]) -> dict[str, dict[str, Estimate]]:
 def _measure(bench: Bench) -> Measured:
     stars = bench.surveys.stars(GAIA)
     stars = stars[FILTERS["photometry"](stars)].reset_index(drop=True)
-    scores = {inputs: bench.score(network, GAIA, stars) for inputs, (_, network) in _CATALOGS.items()}
+    scores = {inputs: bench.scores_of(network, GAIA, stars) for inputs, (_, network) in _CATALOGS.items()}
     catalogs = _of_gaia(bench, stars, scores)
     fair = fair_rows(bench, stars)
     shown = stars[fair].reset_index(drop=True)
