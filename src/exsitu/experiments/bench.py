@@ -38,8 +38,7 @@ class Bench:
     """
 
     def __init__(self, settings: Settings, surveys: Surveys, kept: Path, trials: Mapping[str, Trial]) -> None:
-        self.settings, self.surveys, self.trials = settings, surveys, trials
-        self._kept = kept
+        self.settings, self.surveys, self.kept, self.trials = settings, surveys, kept, trials
         self._scores: dict[tuple[str, str, str], NDArray[np.float32]] = {}
 
     def folders(self, label: str) -> list[Path]:
@@ -56,7 +55,7 @@ class Bench:
         list of Path
             A folder a seed.
         """
-        return [trial_folder(self._kept, key) for key in self.keys(label)]
+        return [trial_folder(self.kept, key) for key in self.keys(label)]
 
     def keys(self, label: str) -> list[str]:
         """
@@ -135,15 +134,37 @@ class Bench:
         """Scores of all test stars of a survey: another filter needs no network in memory."""
         name = (folder.name, survey, split)
         if name not in self._scores:
-            from exsitu.model.inputs import values_from_frame
-            from exsitu.model.network import load_model, rebuilt, seen_from
-            from exsitu.model.scoring import network_scores
-
-            network, card = load_model(folder)
-            here = seen_from(card, self.surveys.sun(survey))
-            stars = self.surveys.part(survey, "test", split=split)
-            self._scores[name] = network_scores(rebuilt(network, here), values_from_frame(stars, here.inputs))
+            self._scores[name] = self._scored(folder, survey, self.surveys.part(survey, "test", split=split))
         return self._scores[name]
+
+    def scores_of(self, label: str, survey: str, stars: pd.DataFrame) -> list[NDArray[np.float32]]:
+        """
+        Score stars that are given as a table, such as those of the Milky Way.
+
+        Parameters
+        ----------
+        label : str
+            Of the trial.
+        survey : str
+            Under whose Sun.
+        stars : DataFrame
+            The trial's inputs. That no network has learnt from them is the caller's to see to.
+
+        Returns
+        -------
+        list of ndarray of float32, shape (n_stars,)
+            One a seed; NaN where an input is missing.
+        """
+        return [self._scored(folder, survey, stars) for folder in self.folders(label)]
+
+    def _scored(self, folder: Path, survey: str, stars: pd.DataFrame) -> NDArray[np.float32]:
+        from exsitu.model.inputs import values_from_frame
+        from exsitu.model.network import load_model, rebuilt, seen_from
+        from exsitu.model.scoring import network_scores
+
+        network, card = load_model(folder)
+        here = seen_from(card, self.surveys.sun(survey))
+        return network_scores(rebuilt(network, here), values_from_frame(stars, here.inputs))
 
     def judge(
         self,

@@ -16,7 +16,14 @@ EXPERIMENTS: Mapping[str, str] = MappingProxyType(
         "E4": "e04_viewpoints",
         "E5": "e05_planing",
         "E6": "e06_transfer",
+        "E7": "e07_validation",
+        "E8": "e08_footprint",
+        "E9": "e09_thirds",
+        "E10": "e10_catalog",
+        "E12": "e12_photometric",
         "E13": "e13_architectures",
+        "E14": "e14_definitions",
+        "E21": "e21_blind_spots",
         "E22": "e22_rest_frame",
     }
 )

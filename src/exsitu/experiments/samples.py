@@ -15,8 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from exsitu.errors import InputError
+from exsitu.experiments import milky_way
 from exsitu.experiments.trial import Sample
+from exsitu.mocks.spectra import LOWEST_LATITUDE, NORTHERNMOST_DEC
 from exsitu.phase_space import SolarFrame
+from exsitu.phase_space import frame as solar_frame
 from exsitu.provenance import read_json, sha256_file, sha256_json
 from exsitu.settings import Settings
 from exsitu.stages.prepare import load_mock
@@ -33,14 +36,34 @@ POPULATION = "population"
 """Galaxies drawn from the priors are named ``population/<number>/lsr<viewpoint>``."""
 
 _ALSO = (
-    "parentid", "px_true", "py_true", "pz_true", "phot_g_mean_mag_error", "phot_bp_mean_mag_error",
+    "age", "parentid", "px_true", "py_true", "pz_true", "phot_g_mean_mag_error", "phot_bp_mean_mag_error",
     "phot_rp_mean_mag_error", "parallax_pmra_corr", "parallax_pmdec_corr", "pmra_pmdec_corr",
 )  # fmt: skip
+
+THIRDS = 3
+"""Parts that the Milky Way's stars with spectra are cut into by their id (paper, Sec. 8.1)."""
+
+
+def _third(number: int) -> Callable[[pd.DataFrame], Mask]:
+    return lambda frame: (frame["source_id"] % THIRDS == number).to_numpy()
+
+
+def _but_third(number: int) -> Callable[[pd.DataFrame], Mask]:
+    return lambda frame: (frame["source_id"] % THIRDS != number).to_numpy()
+
 
 FILTERS: Mapping[str, Callable[[pd.DataFrame], Mask]] = MappingProxyType(
     {
         "radial_velocity": lambda frame: frame["radial_velocity"].notna().to_numpy(),
         "g<15": lambda frame: (frame["phot_g_mean_mag"] < 15.0).to_numpy(),
+        "rave_footprint": lambda frame: (
+            (frame["dec"] < NORTHERNMOST_DEC) & (frame["b"].abs() > LOWEST_LATITUDE)
+        ).to_numpy(),
+        "photometry": lambda frame: (
+            frame[["phot_g_mean_mag", "phot_bp_mean_mag", "phot_rp_mean_mag"]].notna().all(axis=1).to_numpy()
+        ),
+        **{f"third_{number}": _third(number) for number in range(THIRDS)},
+        **{f"but_third_{number}": _but_third(number) for number in range(THIRDS)},
     }
 )
 """What a star must be to belong to a sample, by name."""
@@ -126,6 +149,8 @@ class Surveys:
         -------
         Path
         """
+        if milky_way.is_milky_way(survey):
+            return milky_way.files_of(self._data)[0]
         root, name = self._place(survey)
         return root / "mocks" / f"{name}.parquet"
 
@@ -148,13 +173,13 @@ class Surveys:
         -------
         SolarFrame
         """
-        return survey_sun(self.path(survey))
+        return solar_frame(milky_way.FRAME) if milky_way.is_milky_way(survey) else survey_sun(self.path(survey))
 
     def _digest(self, survey: str) -> str:
         """SHA-256 of all that is read of a survey."""
         path = self.path(survey)
         root, manifest = self._data, self._data / "data.json"
-        files = [path, path.parent / IDS]
+        files = milky_way.files_of(root) if milky_way.is_milky_way(survey) else [path, path.parent / IDS]
         if missing := [str(f) for f in files if not f.is_file()]:
             raise InputError(f"no {', '.join(missing)}; run `exsitu data`, or `exsitu mocks make` for another galaxy")
         if manifest.is_file() and path.is_relative_to(root):  # `verify_data` has just hashed them
@@ -174,7 +199,8 @@ class Surveys:
         Returns
         -------
         DataFrame
-            What `exsitu.stages.prepare.load_mock` gives, with ``parentid``, true positions and correlations of errors.
+            What `exsitu.stages.prepare.load_mock` gives, with ``parentid``, true positions and correlations of errors;
+            of the Milky Way what `exsitu.experiments.milky_way.load_milky_way` gives.
         """
         return self._frame(survey)
 
@@ -201,9 +227,14 @@ class Surveys:
     def _read(self, survey: str) -> pd.DataFrame:
         path = self._copy(survey)
         if not path.is_file():
-            root, name = self._place(survey)
-            write_parquet(path, [load_mock(self._settings, root, name, also=_ALSO)], metadata={"survey": survey})
+            write_parquet(path, [self._made(survey)], metadata={"survey": survey})
         return read_parquet(path)
+
+    def _made(self, survey: str) -> pd.DataFrame:
+        if milky_way.is_milky_way(survey):
+            return milky_way.load_milky_way(self._settings, self._data, survey)
+        root, name = self._place(survey)
+        return load_mock(self._settings, root, name, also=_ALSO)
 
     def rows(self, survey: str, part: str, *, filters: tuple[str, ...] = (), split: str = "star") -> Rows:
         """
@@ -241,6 +272,8 @@ class Surveys:
     def _cut(self, survey: str, split: str) -> Rows:
         shares = self._settings.experiments
         given = {"test": shares.test_share, "validation": shares.validation_share}
+        if milky_way.is_milky_way(survey):
+            given = {"test": 0.0, "validation": milky_way.VALIDATION_SHARE}
         return cut_into_parts(SPLITS[split](self.stars(survey)), given, _rng(self._settings, "parts", survey, split))
 
     def part(self, survey: str, part: str, *, filters: tuple[str, ...] = (), split: str = "star") -> pd.DataFrame:

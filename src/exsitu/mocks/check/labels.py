@@ -1,5 +1,6 @@
 """How the two definitions of an accreted star agree on a galaxy's particles, and how they do against its own truth."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -50,22 +51,74 @@ def label_numbers(path: Path, galaxy: str) -> dict[str, float | None]:
     """
     if not path.is_file():
         return {}
-    particles = read_history_particles(path)
-    by_history = host_by_history(read_snapshots(path)) != IN_SITU
-    by_distance = accreted_by_distance(_born_at(path, particles), LIMITS_KPC.get(galaxy, LIMITS_KPC["m12i"]))
-    near = _norm(particles.today_position) < MAX_DISTANCE_KPC
-    overlap = label_overlap(by_history, by_distance, near, particles.weight)
+    found_by = labelled_particles(path, galaxy)
+    overlap = label_overlap(found_by.history, found_by.distance, found_by.near, found_by.weight)
     found: dict[str, float | None] = {
         "overlap_both_percent": 100.0 * overlap.both,
         "overlap_distance_only_percent": 100.0 * overlap.distance_only,
         "overlap_history_only_percent": 100.0 * overlap.history_only,
     }
-    if particles.accreted_truth is not None:
-        truth, weight = near & particles.accreted_truth, particles.weight
-        for name, label in (("history", near & by_history), ("distance", near & by_distance)):
+    if found_by.truth is not None:
+        near, weight = found_by.near, found_by.weight
+        truth = near & found_by.truth
+        for name, label in (("history", near & found_by.history), ("distance", near & found_by.distance)):
             found[f"label_{name}_purity_percent"] = _percent(label & truth, label, weight)
             found[f"label_{name}_completeness_percent"] = _percent(label & truth, truth, weight)
     return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledParticles:
+    """
+    Particles of a history, labelled by both definitions.
+
+    Parameters
+    ----------
+    history, distance : ndarray of bool, shape (n_particles,)
+        Accreted by merger history, by formation distance.
+    near : ndarray of bool, shape (n_particles,)
+        Within 16 kpc today: those that count.
+    weight : ndarray, shape (n_particles,)
+        Mass that each stands for, Msun.
+    truth : ndarray of bool, shape (n_particles,), or None
+        Accreted, as the generator knows it; None of a simulation.
+    """
+
+    history: Mask
+    distance: Mask
+    near: Mask
+    weight: Floats
+    truth: Mask | None
+
+
+def labelled_particles(path: Path, galaxy: str) -> LabelledParticles:
+    """
+    Label the particles of a history by both definitions.
+
+    Parameters
+    ----------
+    path : Path
+        A history (``docs/histories.md``).
+    galaxy : str
+        As for `label_numbers`.
+
+    Returns
+    -------
+    LabelledParticles
+
+    Raises
+    ------
+    InputError
+        If the history cannot be read.
+    """
+    particles = read_history_particles(path)
+    return LabelledParticles(
+        history=host_by_history(read_snapshots(path)) != IN_SITU,
+        distance=accreted_by_distance(_born_at(path, particles), LIMITS_KPC.get(galaxy, LIMITS_KPC["m12i"])),
+        near=_norm(particles.today_position) < MAX_DISTANCE_KPC,
+        weight=particles.weight,
+        truth=particles.accreted_truth,
+    )
 
 
 def _born_at(path: Path, particles: HistoryParticles) -> Floats:
