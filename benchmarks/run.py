@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-PARTS = ("startup", "coordinates", "scoring", "training", "anatomy", "side_by_side")
+PARTS = ("startup", "coordinates", "scoring", "training", "side_by_side")
 RECORD = ("record",)
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 

@@ -25,8 +25,7 @@ STREAMED, NAIVE = 20_000_000, 1_000_000
 CURVE = (100_000, 1_000_000, 10_000_000)
 DRAWS, DRAWN = 32, 50_000
 
-# 7 CPU-seconds for 20 M stars, on the machine whose sgemm made 159 GFLOP/s, as a share of that limit.
-STREAM_TARGET = STREAMED * FORWARD_FLOP / 159e9 / 7.0
+STREAM_S = 7.0 / 20e6  # asked: CPU-seconds a star
 MOST_MEMORY = 1.5e9
 
 
@@ -153,7 +152,8 @@ def streamed(n: int = STREAMED) -> list[dict[str, Any]]:
     limit = n * FORWARD_FLOP / ours["flops"]
     name = f"{n / 1e6:.0f} M stars, Parquet to Parquet"
     return [
-        row(name, ours["seconds"], "CPU-s", limit=limit, target=STREAM_TARGET, smaller=True),
+        row(name, ours["seconds"], "CPU-s", limit=n * STREAM_S, target=1.0, smaller=True),
+        row(f"{name}: against the limit of its products", ours["seconds"], "CPU-s", limit=limit, smaller=True),
         row(f"{name}: spent in the network", ours["network"], "CPU-s", limit=limit, smaller=True),
         row(f"{name}: memory", ours["memory"] / 1e9, "GB", limit=MOST_MEMORY / 1e9, target=1.0, smaller=True),
         row(f"{name}: pandas and predict", naive["seconds"] * n / NAIVE, "CPU-s", limit=limit, smaller=True),
