@@ -60,6 +60,15 @@ class ModelFiles:
         self.weights_sha256 = sha256_file(self.folder / "weights.npz")
 
 
+def test_a_run_takes_earlier_runs_below_it_and_passes_over_those_of_other_stores(place):
+    with tracking.start_run(SETTINGS, "transfer", "transfer zm_last") as child:
+        pass
+    with tracking.start_run(SETTINGS, "transfer", "evaluate") as parent:
+        parent.adopt([child.run_id, "f" * 32])
+    client = tracking.connect(SETTINGS, create=False)
+    assert client.get_run(child.run_id).data.tags["mlflow.parentRunId"] == parent.run_id
+
+
 def test_a_run_records_parameters_metrics_data_and_tags(place, monkeypatch):
     monkeypatch.setenv("EXSITU_FLOW_RUN_ID", "flow-7")
     params = {"network": {"hidden": (100, 100), "input_set": "5D"}, "seed": 7}

@@ -249,6 +249,13 @@ def test_mlflows_server_shows_the_runs_models_and_pictures_of_the_stages(house: 
     assert adapted in {r["info"]["run_id"] for r in runs}
     with urllib.request.urlopen(f"{mlflow}/api/2.0/mlflow/artifacts/list?run_id={adapted}", timeout=30) as answer:
         assert {f["path"] for f in json.load(answer)["files"]} >= {"model_files", "figures", "files"}
+    evaluated = json.loads((house / "build/runs/evaluate.json").read_text())["run_id"]
+    with urllib.request.urlopen(
+        f"{mlflow}/api/2.0/mlflow/artifacts/list?run_id={evaluated}&path=report", timeout=30
+    ) as answer:
+        assert [f["path"] for f in json.load(answer)["files"]] == ["report/comparison.html"]
+    below = [r for r in runs if {"key": "mlflow.parentRunId", "value": evaluated} in r["data"]["tags"]]
+    assert len(below) == 7
     with urllib.request.urlopen(f"{mlflow}/api/2.0/mlflow/registered-models/get?name=exsitu", timeout=30) as answer:
         aliases = {a["alias"] for a in json.load(answer)["registered_model"]["aliases"]}
     assert aliases >= {"champion", "candidate"}
