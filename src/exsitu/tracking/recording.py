@@ -306,7 +306,8 @@ def start_run(
         Settings that decided the result; nested ones are flattened.
     tags : mapping, optional
         More tags. Always set: ``stage`` (the experiment, unless given), ``git_revision``, ``code_digest``,
-        ``data_digest``, and ``flow_run_id`` where EXSITU_FLOW_RUN_ID is in the environment.
+        ``data_digest``; ``flow_run_id``, ``flow_run_url`` and a description with the link where EXSITU_FLOW_RUN_ID and
+        EXSITU_FLOW_RUN_URL are in the environment.
     data : mapping of str to str, optional
         Name and SHA-256 of each data set read. The tag ``data_digest`` is the digest of the only one, or of all.
     parent : str, optional
@@ -346,5 +347,8 @@ def _standard_tags(stage: str, data: Mapping[str, str]) -> dict[str, str]:
     tags = {"stage": stage, "git_revision": git_revision(), "code_digest": code_digest()}
     if data:
         tags["data_digest"] = next(iter(data.values())) if len(data) == 1 else sha256_json(dict(data))
-    flow_run = os.environ.get("EXSITU_FLOW_RUN_ID")
-    return tags | ({"flow_run_id": flow_run} if flow_run else {})
+    if flow_run := os.environ.get("EXSITU_FLOW_RUN_ID"):
+        tags["flow_run_id"] = flow_run
+    if page := os.environ.get("EXSITU_FLOW_RUN_URL"):
+        tags |= {"flow_run_url": page, "mlflow.note.content": f"Made by the Prefect [flow run]({page})."}
+    return tags
