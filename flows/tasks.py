@@ -193,7 +193,7 @@ def repro(stage: str, *, bars: bool = True) -> None:
     Parameters
     ----------
     stage : str
-        Name in ``dvc.yaml``.
+        Name in ``dvc.yaml``, or, of another file, ``<file>:<name>``.
     bars : bool
         Whether progress bars are passed on.
     """
@@ -296,6 +296,27 @@ def adapt() -> None:
     """Apply the winning recipe to the Milky Way's stars with spectra."""
     repro("adapt")
     _table("adaptation", [_read(BUILD / "adapted" / "metrics.json")], "The model that can be promoted")
+
+
+@task(name="experiment", task_run_name="experiment-{name}", **_AGAIN)
+def experiment(name: str) -> None:
+    """Run an experiment; DVC decides whether anything has to be done."""
+    repro(f"experiments/dvc.yaml:experiment@{name}")
+    folder = BUILD / "experiments" / name
+    found = _read(folder / "results.json")
+    shown = ("statement", "paper", "here", "verdict")
+    rows = [{column: claim[column] for column in shown} for claim in found["claims"]]
+    key = f"experiment-{_key(name)}"
+    _table(key, rows, f"{name}, {found['title']} ({found['source']}): {found['finding']}")
+    for figure in found["figures"]:
+        _image(f"{key}-{_key(figure)}", folder / f"{figure}.png", f"{name}: {figure.replace('_', ' ')}")
+
+
+@task(name="report", **_AGAIN)
+def report() -> None:
+    """Set paper and results side by side."""
+    run_command("exsitu", "report")
+    create_markdown_artifact(key="report", markdown="Paper and results side by side: `reports/paper.html`")
 
 
 @task(name="promote")

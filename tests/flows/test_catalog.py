@@ -266,7 +266,7 @@ def test_mlflows_server_shows_the_runs_models_and_pictures_of_the_stages(house: 
 
 def test_every_deployment_is_there_scheduled_or_triggered_with_words_and_parameters(server: str):
     found = {d["name"]: d for d in _ask(server, "deployments")}
-    assert {n for n, d in found.items() if d["schedules"]} == {"refresh-data", "nightly-train", "watch"}
+    assert {n for n, d in found.items() if d["schedules"]} == {"refresh-data", "nightly-train", "experiments", "watch"}
     (automation,) = _ask(server, "automations")
     assert automation["enabled"]
     assert automation["actions"][0]["deployment_id"] == found["release"]["id"]

@@ -91,6 +91,35 @@ def test_progress_bars_are_left_out_of_what_is_kept(tasks: ModuleType):
     assert tasks._lines("a\n  10%\r  50%\r100% done\n\nb\n") == ["a", "100% done", "b"]
 
 
+def test_the_form_of_the_experiments_offers_those_there_are(repository: Path):
+    from prefect.utilities.callables import parameter_schema
+
+    from exsitu.experiments.registry import EXPERIMENTS
+
+    spec = importlib.util.spec_from_file_location("exsitu_experiments", repository / "flows" / "experiments.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    schema = parameter_schema(module.experiments).model_dump()
+    assert schema["definitions"]["Name"]["enum"] == list(EXPERIMENTS)
+    assert schema["properties"]["names"]["default"] == list(EXPERIMENTS)
+    assert schema["properties"]["names"]["description"]
+
+
+def test_an_experiment_shows_its_findings_beside_the_papers(tasks, monkeypatch, tmp_path):
+    tables, images = {}, []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tasks, "repro", lambda _: None)
+    monkeypatch.setattr(tasks, "_table", lambda key, rows, _: tables.update({key: rows}))
+    monkeypatch.setattr(tasks, "_image", lambda key, path, _: images.append((key, path.as_posix())))
+    claim = {"statement": "VM is best", "paper": "1", "here": "2", "verdict": "holds", "why": ""}
+    found = {"title": "t", "source": "s", "finding": "f", "claims": [claim], "figures": ["roc_of_all"]}
+    (tmp_path / "build/experiments/E6").mkdir(parents=True)
+    (tmp_path / "build/experiments/E6/results.json").write_text(json.dumps(found))
+    tasks.experiment.fn("E6")
+    assert tables == {"experiment-e6": [{key: claim[key] for key in ("statement", "paper", "here", "verdict")}]}
+    assert images == [("experiment-e6-roc-of-all", "build/experiments/E6/roc_of_all.png")]
+
+
 @pytest.fixture
 def shown(tasks: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """Artifacts by key, in a folder where a champion may be; nothing is sent to a server."""
