@@ -202,7 +202,11 @@ def repro(stage: str, *, bars: bool = True) -> None:
     run_command("dvc", "repro", "-s", stage, bars=bars)
     if after := _tracked(stage):
         said = "made by" if after != before else "current already; made earlier by"
-        create_markdown_artifact(key=f"mlflow-{_key(stage)}", markdown=f"{stage}: {said} MLflow run {_run_link(after)}")
+        create_markdown_artifact(
+            key=f"mlflow-{_key(stage)}",
+            markdown=f"{stage}: {said} MLflow run {_run_link(after)}",
+            description=f"MLflow run of {stage}",
+        )
 
 
 def _key(name: str) -> str:

@@ -125,7 +125,7 @@ def shown(tasks: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """Artifacts by key, in a folder where a champion may be; nothing is sent to a server."""
     kept: dict[str, str] = {}
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tasks, "create_markdown_artifact", lambda key, markdown: kept.update({key: markdown}))
+    monkeypatch.setattr(tasks, "create_markdown_artifact", lambda key, markdown, **_: kept.update({key: markdown}))
     monkeypatch.setattr(tasks, "get_run_logger", lambda: SimpleNamespace(warning=lambda *_: None))
     return kept
 
