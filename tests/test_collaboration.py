@@ -116,10 +116,10 @@ def test_a_changed_parameter_redoes_what_depends_on_it_and_the_other_side_gets_i
     assert {Path(name).parts[1] for name in changed} <= {"evaluation", "adapted"}
     assert "build/evaluation/evaluation.json" in changed
 
-    (setting,) = json.loads(ok(second, "dvc", "params", "diff", "--json"))["params.yaml"].items()
+    (setting,) = json.loads(run(second, "dvc", "params", "diff", "--json").stdout)["params.yaml"].items()
     assert setting == ("evaluation.acceptance.min_auc", setting[1])
     assert (setting[1]["old"], setting[1]["new"]) == (0.5, 0.9999)
-    told = json.loads(ok(second, "dvc", "metrics", "diff", "--json"))["build/evaluation/metrics.json"]
+    told = json.loads(run(second, "dvc", "metrics", "diff", "--json").stdout)["build/evaluation/metrics.json"]
     assert (told["best.passed"]["old"], told["best.passed"]["new"]) == (True, False)
     assert "min_auc" in ok(second, "dvc", "params", "diff", "--md")
 
