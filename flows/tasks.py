@@ -24,6 +24,10 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 from prefect.context import get_run_context
 from prefect.events import emit_event
+from prefect.utilities.urls import url_for
+
+from exsitu.operations.asking import ask
+from exsitu.operations.servers import MLFLOW, states
 
 BUILD = Path("build")
 CHAMPION = Path("champion.json")
@@ -36,6 +40,9 @@ _TAIL_LINES = 40
 # One bar at a time reads well; where two stages run side by side, only whole lines are shown.
 _terminal = threading.Lock()
 
+
+_NOTES = {"adapt": "adapted"}
+"""Stages whose note in build/runs has another name than they."""
 
 _NO = 3
 """Exit status of ``exsitu promote`` and ``exsitu watch`` where the answer is no: a criterion failed."""
@@ -65,9 +72,15 @@ def _flow_run_id() -> str:
     return str(getattr(context, "task_run", context).flow_run_id)
 
 
+def _told(flow_run_id: str) -> dict[str, str]:
+    """What stages tag their MLflow runs with: the flow run, and its page where a server has one."""
+    page = url_for("flow-run", flow_run_id)
+    return {"EXSITU_FLOW_RUN_ID": flow_run_id} | ({"EXSITU_FLOW_RUN_URL": page} if page else {})
+
+
 def _speak(command: list[str], *, bars: bool) -> tuple[int, str]:
     """Run a command, pass on what it says as it says it, and return its exit status with all it said."""
-    env = {**os.environ, "EXSITU_FLOW_RUN_ID": _flow_run_id(), "PYTHONUNBUFFERED": "1"}
+    env = {**os.environ, **_told(_flow_run_id()), "PYTHONUNBUFFERED": "1"}
     bars = bars and sys.stderr.isatty()  # a log keeps every state of a bar
     said = bytearray()
     shown = 0
@@ -180,12 +193,50 @@ def repro(stage: str, *, bars: bool = True) -> None:
     Parameters
     ----------
     stage : str
-        Name in ``dvc.yaml``.
+        Name in ``dvc.yaml``, or, of another file, ``<file>:<name>``.
     bars : bool
         Whether progress bars are passed on.
     """
     get_run_logger().info("dvc repro -s %s", stage)
+    before = _tracked(stage)
     run_command("dvc", "repro", "-s", stage, bars=bars)
+    if after := _tracked(stage):
+        said = "made by" if after != before else "current already; made earlier by"
+        create_markdown_artifact(
+            key=f"mlflow-{_key(stage)}",
+            markdown=f"{stage}: {said} MLflow run {_run_link(after)}",
+            description=f"MLflow run of {stage}",
+        )
+
+
+def _key(name: str) -> str:
+    """Name of an artifact: small letters, digits and dashes."""
+    return "".join(c if c.isalnum() else "-" for c in name.lower())
+
+
+def _tracked(stage: str) -> str | None:
+    """MLflow run of a stage's output, as the stage left it in build/runs; None where there is none."""
+    kind, _, variant = stage.partition("@")
+    note = BUILD / "runs" / f"{f'{kind}-{variant}' if variant else _NOTES.get(kind, kind)}.json"
+    return str(_read(note)["run_id"]) if note.is_file() else None
+
+
+def _mlflow_server() -> str | None:
+    """Address of MLflow's pages: a team's server, or the one that `make up` started; None where there is neither."""
+    named = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if named.startswith(("http:", "https:")):
+        return named.rstrip("/")
+    return next((state.url for state in states(Path()) if state.name == MLFLOW and state.up), None)
+
+
+def _run_link(run_id: str) -> str:
+    """Markdown that leads to a run, where a server shows it; else its id."""
+    server = _mlflow_server()
+    found = ask(f"{server}/api/2.0/mlflow/runs/get?run_id={run_id}") if server else None
+    if not isinstance(found, dict):
+        return f"`{run_id}`"
+    about = found["run"]["info"]
+    return f"[{about['run_name']}]({server}/#/experiments/{about['experiment_id']}/runs/{run_id}) (`{run_id}`)"
 
 
 def _table(key: str, rows: list[dict[str, Any]], description: str) -> None:
@@ -251,6 +302,27 @@ def adapt() -> None:
     _table("adaptation", [_read(BUILD / "adapted" / "metrics.json")], "The model that can be promoted")
 
 
+@task(name="experiment", task_run_name="experiment-{name}", **_AGAIN)
+def experiment(name: str) -> None:
+    """Run an experiment; DVC decides whether anything has to be done."""
+    repro(f"experiments/dvc.yaml:experiment@{name}")
+    folder = BUILD / "experiments" / name
+    found = _read(folder / "results.json")
+    shown = ("statement", "paper", "here", "verdict")
+    rows = [{column: claim[column] for column in shown} for claim in found["claims"]]
+    key = f"experiment-{_key(name)}"
+    _table(key, rows, f"{name}, {found['title']} ({found['source']}): {found['finding']}")
+    for figure in found["figures"]:
+        _image(f"{key}-{_key(figure)}", folder / f"{figure}.png", f"{name}: {figure.replace('_', ' ')}")
+
+
+@task(name="report", **_AGAIN)
+def report() -> None:
+    """Set paper and results side by side."""
+    run_command("exsitu", "report")
+    create_markdown_artifact(key="report", markdown="Paper and results side by side: `reports/paper.html`")
+
+
 @task(name="promote")
 def promote(words: Sequence[str] = ()) -> bool:
     """
@@ -278,10 +350,12 @@ def promote(words: Sequence[str] = ()) -> bool:
     if not CHAMPION.is_file():
         return False
     champion = _read(CHAMPION)
+    server = _mlflow_server()
+    page = f"; [in MLflow]({server}/#/models/{champion['name']}/versions/{champion['version']})" if server else ""
     create_markdown_artifact(
         key="champion",
         markdown=f"Champion: **{champion['name']} version {champion['version']}**, recipe {champion['variant']}, "
-        f"S > {champion['cut']:.2f}, weights `{champion['weights_sha256'][:12]}…`",
+        f"S > {champion['cut']:.2f}, weights `{champion['weights_sha256'][:12]}…`{page}",
     )
     return CHAMPION.read_bytes() != before
 

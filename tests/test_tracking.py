@@ -40,7 +40,8 @@ def place(empty_store, tmp_path, monkeypatch):
     shutil.copytree(empty_store, folder)
     monkeypatch.chdir(folder)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.delenv("EXSITU_FLOW_RUN_ID", raising=False)
+    for name in ("EXSITU_FLOW_RUN_ID", "EXSITU_FLOW_RUN_URL"):
+        monkeypatch.delenv(name, raising=False)
     return folder
 
 
@@ -60,8 +61,19 @@ class ModelFiles:
         self.weights_sha256 = sha256_file(self.folder / "weights.npz")
 
 
+def test_a_run_takes_earlier_runs_below_it_and_passes_over_those_of_other_stores(place):
+    with tracking.start_run(SETTINGS, "transfer", "transfer zm_last") as child:
+        pass
+    with tracking.start_run(SETTINGS, "transfer", "evaluate") as parent:
+        parent.adopt([child.run_id, "f" * 32])
+    client = tracking.connect(SETTINGS, create=False)
+    assert client.get_run(child.run_id).data.tags["mlflow.parentRunId"] == parent.run_id
+
+
 def test_a_run_records_parameters_metrics_data_and_tags(place, monkeypatch):
+    page = "http://127.0.0.1:4200/runs/flow-run/flow-7"
     monkeypatch.setenv("EXSITU_FLOW_RUN_ID", "flow-7")
+    monkeypatch.setenv("EXSITU_FLOW_RUN_URL", page)
     params = {"network": {"hidden": (100, 100), "input_set": "5D"}, "seed": 7}
     with tracking.start_run(
         SETTINGS, "pretraining", "pretrain 5D+phot", params=params, tags={"variant": "none"}, data={"train": "a" * 64}
@@ -75,6 +87,9 @@ def test_a_run_records_parameters_metrics_data_and_tags(place, monkeypatch):
     assert found.tags["stage"] == "pretraining"
     assert found.tags["variant"] == "none"
     assert found.tags["flow_run_id"] == "flow-7"
+    assert found.tags["flow_run_url"] == page
+    held = tracking.connect(SETTINGS, create=False).get_run(run.run_id).data.tags
+    assert page in held["mlflow.note.content"]
     assert found.tags["data_digest"] == "a" * 64
     assert found.tags["data_digest/train"] == "a" * 64
     assert len(found.tags["code_digest"]) == 64

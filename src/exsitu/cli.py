@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exsitu import SILENCE, __version__
+from exsitu.cli_compare import compare
 from exsitu.cli_experiments import experiment, report
 from exsitu.cli_help import EXIT_CODES, Group, end_in_order
 from exsitu.cli_mocks import mocks
@@ -147,24 +148,8 @@ def evaluate(ctx: click.Context, samples: Path, variants: Path, output: Path) ->
     """Compare the transfer variants, choose one and its score cut, and say whether it may be promoted."""
     from exsitu.stages.evaluate import evaluate as run
 
-    run(_settings(ctx), samples=samples, variants=variants, output=output)
+    run(_settings(ctx), samples=samples, variants=variants, output=output, runs=BUILD / "runs")
     _done(output, "exsitu compare, exsitu adapt")
-
-
-@main.command()
-@click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
-@click.option("--evaluation", type=_FOLDER, default=EVALUATION, show_default=True, help="What `exsitu evaluate` wrote.")
-def compare(*, as_json: bool, evaluation: Path) -> None:
-    """Print the transfer variants as a table and name the best."""
-    from exsitu.stages.evaluate import comparison_text, read_evaluation, run_ids
-
-    found, ids = read_evaluation(evaluation), run_ids(BUILD / "runs")
-    if as_json:
-        click.echo(json.dumps({**found, "runs": ids}, indent=2))
-        return
-    click.echo(comparison_text(found))
-    for name, run_id in ids.items():
-        click.echo(f"MLflow run {run_id}  {name}")
 
 
 @main.command()
@@ -386,7 +371,7 @@ def columns() -> None:
     click.echo(page(), nl=False)
 
 
-for command in (experiment, report, mocks, up, down, status, doctor, ui, watch, completion):
+for command in (compare, experiment, report, mocks, up, down, status, doctor, ui, watch, completion):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -215,6 +215,8 @@ def test_a_second_run_on_a_running_server_redoes_nothing_and_shows_its_artifacts
     artifacts = {a["key"]: a["type"] for a in _ask(server, "artifacts", limit=200)}
     assert artifacts["transfer-variants"] == "table"
     assert artifacts["evaluation-roc"] == "image"
+    stages = ("pretrain", "transfer-zm-last", "evaluate", "adapt")
+    assert {artifacts.get(f"mlflow-{stage}") for stage in stages} == {"markdown"}
 
 
 def test_up_again_leaves_everything_as_it_is(house: Path, standing):
@@ -249,6 +251,14 @@ def test_mlflows_server_shows_the_runs_models_and_pictures_of_the_stages(house: 
     assert adapted in {r["info"]["run_id"] for r in runs}
     with urllib.request.urlopen(f"{mlflow}/api/2.0/mlflow/artifacts/list?run_id={adapted}", timeout=30) as answer:
         assert {f["path"] for f in json.load(answer)["files"]} >= {"model_files", "figures", "files"}
+    evaluated = json.loads((house / "build/runs/evaluate.json").read_text())["run_id"]
+    with urllib.request.urlopen(
+        f"{mlflow}/api/2.0/mlflow/artifacts/list?run_id={evaluated}&path=report", timeout=30
+    ) as answer:
+        assert [f["path"] for f in json.load(answer)["files"]] == ["report/comparison.html"]
+    below = [r for r in runs if {"key": "mlflow.parentRunId", "value": evaluated} in r["data"]["tags"]]
+    assert len(below) == 7
+    assert all("flow_run_id" in {tag["key"] for tag in r["data"]["tags"]} for r in below)
     with urllib.request.urlopen(f"{mlflow}/api/2.0/mlflow/registered-models/get?name=exsitu", timeout=30) as answer:
         aliases = {a["alias"] for a in json.load(answer)["registered_model"]["aliases"]}
     assert aliases >= {"champion", "candidate"}
@@ -256,7 +266,7 @@ def test_mlflows_server_shows_the_runs_models_and_pictures_of_the_stages(house: 
 
 def test_every_deployment_is_there_scheduled_or_triggered_with_words_and_parameters(server: str):
     found = {d["name"]: d for d in _ask(server, "deployments")}
-    assert {n for n, d in found.items() if d["schedules"]} == {"refresh-data", "nightly-train", "watch"}
+    assert {n for n, d in found.items() if d["schedules"]} == {"refresh-data", "nightly-train", "experiments", "watch"}
     (automation,) = _ask(server, "automations")
     assert automation["enabled"]
     assert automation["actions"][0]["deployment_id"] == found["release"]["id"]

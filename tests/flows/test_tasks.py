@@ -91,12 +91,41 @@ def test_progress_bars_are_left_out_of_what_is_kept(tasks: ModuleType):
     assert tasks._lines("a\n  10%\r  50%\r100% done\n\nb\n") == ["a", "100% done", "b"]
 
 
+def test_the_form_of_the_experiments_offers_those_there_are(repository: Path):
+    from prefect.utilities.callables import parameter_schema
+
+    from exsitu.experiments.registry import EXPERIMENTS
+
+    spec = importlib.util.spec_from_file_location("exsitu_experiments", repository / "flows" / "experiments.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    schema = parameter_schema(module.experiments).model_dump()
+    assert schema["definitions"]["Name"]["enum"] == list(EXPERIMENTS)
+    assert schema["properties"]["names"]["default"] == list(EXPERIMENTS)
+    assert schema["properties"]["names"]["description"]
+
+
+def test_an_experiment_shows_its_findings_beside_the_papers(tasks, monkeypatch, tmp_path):
+    tables, images = {}, []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tasks, "repro", lambda _: None)
+    monkeypatch.setattr(tasks, "_table", lambda key, rows, _: tables.update({key: rows}))
+    monkeypatch.setattr(tasks, "_image", lambda key, path, _: images.append((key, path.as_posix())))
+    claim = {"statement": "VM is best", "paper": "1", "here": "2", "verdict": "holds", "why": ""}
+    found = {"title": "t", "source": "s", "finding": "f", "claims": [claim], "figures": ["roc_of_all"]}
+    (tmp_path / "build/experiments/E6").mkdir(parents=True)
+    (tmp_path / "build/experiments/E6/results.json").write_text(json.dumps(found))
+    tasks.experiment.fn("E6")
+    assert tables == {"experiment-e6": [{key: claim[key] for key in ("statement", "paper", "here", "verdict")}]}
+    assert images == [("experiment-e6-roc-of-all", "build/experiments/E6/roc_of_all.png")]
+
+
 @pytest.fixture
 def shown(tasks: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """Artifacts by key, in a folder where a champion may be; nothing is sent to a server."""
     kept: dict[str, str] = {}
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tasks, "create_markdown_artifact", lambda key, markdown: kept.update({key: markdown}))
+    monkeypatch.setattr(tasks, "create_markdown_artifact", lambda key, markdown, **_: kept.update({key: markdown}))
     monkeypatch.setattr(tasks, "get_run_logger", lambda: SimpleNamespace(warning=lambda *_: None))
     return kept
 
@@ -178,3 +207,45 @@ def test_an_announcement_names_the_champion_so_that_deployments_can_wait_for_it(
     assert event["event"] in trigger["expect"]
     assert fnmatch.fnmatch(event["resource"]["prefect.resource.id"], trigger["match"]["prefect.resource.id"])
     assert event["resource"]["exsitu.version"] == "4"
+
+
+def _repro(tasks: ModuleType, monkeypatch: pytest.MonkeyPatch, *, note: str | None) -> None:
+    """Let `dvc repro` leave the note of an MLflow run, or nothing."""
+    monkeypatch.setattr(tasks, "get_run_logger", lambda: SimpleNamespace(info=lambda *_: None))
+    notes = Path("build/runs")
+    notes.mkdir(parents=True, exist_ok=True)
+
+    def done(*_: str, bars: bool) -> None:
+        if note is not None:
+            (notes / "transfer-zm_last.json").write_text(json.dumps({"run_id": note}))
+
+    monkeypatch.setattr(tasks, "run_command", done)
+    tasks.repro("transfer@zm_last")
+
+
+def test_a_stage_shows_the_mlflow_run_it_made_or_was_made_by_before(tasks, shown, monkeypatch):
+    monkeypatch.setattr(tasks, "_mlflow_server", lambda: None)
+    _repro(tasks, monkeypatch, note="a" * 32)
+    assert shown["mlflow-transfer-zm-last"] == f"transfer@zm_last: made by MLflow run `{'a' * 32}`"
+    _repro(tasks, monkeypatch, note=None)
+    assert "made earlier by MLflow run `aaaa" in shown["mlflow-transfer-zm-last"]
+
+
+def test_a_run_is_linked_where_a_server_shows_it(tasks, monkeypatch):
+    about = {"run_name": "transfer zm_last", "experiment_id": "3"}
+    monkeypatch.setattr(tasks, "_mlflow_server", lambda: "http://127.0.0.1:5000")
+    monkeypatch.setattr(tasks, "ask", lambda url: {"run": {"info": about}} if url.endswith("run_id=abc") else None)
+    assert tasks._run_link("abc") == "[transfer zm_last](http://127.0.0.1:5000/#/experiments/3/runs/abc) (`abc`)"
+    assert tasks._run_link("gone") == "`gone`"
+
+
+def test_stages_are_told_the_page_of_their_flow_run_where_a_server_is_known(tasks, monkeypatch):
+    import uuid
+
+    from prefect.settings import PREFECT_UI_URL, temporary_settings
+
+    run_id = str(uuid.uuid4())
+    with temporary_settings(updates={PREFECT_UI_URL: "http://127.0.0.1:4200"}):
+        assert tasks._told(run_id)["EXSITU_FLOW_RUN_URL"] == f"http://127.0.0.1:4200/runs/flow-run/{run_id}"
+    monkeypatch.setattr(tasks, "url_for", lambda *_: None)
+    assert tasks._told(run_id) == {"EXSITU_FLOW_RUN_ID": run_id}

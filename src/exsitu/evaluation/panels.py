@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from exsitu.evaluation.curves import weighted_reliability
 from exsitu.evaluation.style import GREY, PALETTE, look, new_figure, styled
 
 if TYPE_CHECKING:
@@ -92,6 +93,70 @@ def scans_figure(scans: Mapping[str, pd.DataFrame], min_selected: int) -> "Figur
         axes.set_xlim(0.0, 1.0)
         axes.set_xlabel(r"score cut  $S >$")
     figure.legend(loc="outside upper center", ncols=4)
+    return figure
+
+
+@styled
+def purity_figure(curves: Mapping[str, pd.DataFrame]) -> "Figure":
+    """
+    Purity against accreted efficiency, with the range over seeds as a band.
+
+    Parameters
+    ----------
+    curves : mapping of str to DataFrame
+        Name of each network and what `exsitu.evaluation.curves.purity_over_seeds` gave.
+
+    Returns
+    -------
+    Figure
+    """
+    figure = new_figure(5.8, 3.6)
+    axes = figure.subplots()
+    for number, (name, curve) in enumerate(curves.items()):
+        efficiency, style = 100.0 * curve["efficiency_accreted"], look(number)
+        axes.plot(efficiency, 100.0 * curve["purity"], label=name, **style)
+        if (curve["high"] > curve["low"]).any():
+            band = 100.0 * curve["low"], 100.0 * curve["high"]
+            axes.fill_between(efficiency, *band, color=style["color"], alpha=0.2, linewidth=0)
+    axes.set_xlim(0.0, 100.0)
+    axes.set_ylim(0.0, 100.0)
+    axes.set_xlabel(r"accreted efficiency  $\varepsilon_A$  [%]")
+    axes.set_ylabel("purity  [%]")
+    figure.legend(loc="outside right center")
+    return figure
+
+
+@styled
+def reliability_figure(tables: Mapping[str, pd.DataFrame], weight: float, min_stars: int = 20) -> "Figure":
+    """
+    Accreted fraction against score, beside what an exact network would show.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        Name of each network and what `exsitu.evaluation.curves.reliability` gave.
+    weight : float
+        Weight of an accreted star in the training.
+    min_stars : int
+        Bins with fewer stars are not drawn.
+
+    Returns
+    -------
+    Figure
+    """
+    figure = new_figure(5.8, 3.6)
+    axes = figure.subplots()
+    exact = np.linspace(0.0, 1.0, 201)
+    axes.plot(exact, exact, color=GREY, linewidth=0.9, linestyle=":", label="score = fraction")
+    axes.plot(exact, weighted_reliability(exact, weight), color=GREY, linewidth=0.9, label="exact, as weighted")
+    for number, (name, table) in enumerate(tables.items()):
+        shown = table[table["stars"] >= min_stars]
+        axes.plot(shown["score"], shown["accreted_fraction"], marker="o", markersize=3, label=name, **look(number))
+    axes.set_xlim(0.0, 1.0)
+    axes.set_ylim(0.0, 1.0)
+    axes.set_xlabel(r"network score  $S$")
+    axes.set_ylabel("accreted fraction of the stars")
+    figure.legend(loc="outside right center")
     return figure
 
 

@@ -9,16 +9,14 @@ from numpy.typing import NDArray
 
 from exsitu.errors import InputError
 from exsitu.evaluation.checks import VELOCITIES
+from exsitu.evaluation.curves import roc_over_seeds
 from exsitu.evaluation.estimates import Estimate, estimates, judging
-from exsitu.evaluation.metrics import roc, scan_cuts
+from exsitu.evaluation.scan import scan_cuts
 from exsitu.experiments.samples import Surveys, particle_blocks
 from exsitu.experiments.training import key_of, trial_folder
 from exsitu.experiments.trial import Trial
 from exsitu.provenance import read_json
 from exsitu.settings import Settings
-
-_REJECTION = np.geomspace(1e-4, 1.0, 161)
-"""In situ efficiencies at which curves of several seeds are averaged."""
 
 
 class Bench:
@@ -221,19 +219,9 @@ class Bench:
             ``name``, ``efficiency_in_situ``, ``efficiency_accreted`` (mean over seeds), ``low``, ``high``.
         """
         accreted = self.test(survey, filters=filters, split=split)["accreted"].to_numpy()
-        curves = [roc(s, accreted) for s in self.scores(label, survey, filters=filters, split=split)]
-        at = np.stack([np.interp(_REJECTION, c["efficiency_in_situ"], c["efficiency_accreted"]) for c in curves])
-        least = 1.0 / max(1, int((~accreted).sum()))
-        frame = pd.DataFrame(
-            {
-                "name": label,
-                "efficiency_in_situ": _REJECTION,
-                "efficiency_accreted": at.mean(axis=0),
-                "low": at.min(axis=0),
-                "high": at.max(axis=0),
-            }
-        )
-        return frame[frame["efficiency_in_situ"] >= least].reset_index(drop=True)
+        curve = roc_over_seeds(self.scores(label, survey, filters=filters, split=split), accreted)
+        curve.insert(0, "name", label)
+        return curve
 
     def scan(self, label: str, survey: str, *, filters: tuple[str, ...] = (), split: str = "star") -> pd.DataFrame:
         """

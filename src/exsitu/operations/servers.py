@@ -162,7 +162,9 @@ def _start_all(
     folder = root / FOLDER
     commands = {PREFECT: lambda: _prefect(servers), MLFLOW: lambda: _mlflow(settings, root, servers)}
     urls = {PREFECT: f"http://127.0.0.1:{servers.prefect_port}", MLFLOW: f"http://127.0.0.1:{servers.mlflow_port}"}
-    environment = environment_of(root, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false")
+    # Prefect's pages ask the port they are told, which is not the one they come from unless we say so.
+    pages = {"PREFECT_SERVER_UI_API_URL": f"{urls[PREFECT]}/api"}
+    environment = environment_of(root, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false", **pages)
     for name in (PREFECT, MLFLOW):
         if name in wanted:
             log.info("starting %s, log %s", name, folder / f"{name}.log")

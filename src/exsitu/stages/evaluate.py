@@ -1,19 +1,25 @@
 """The stage ``evaluate``: compare the variants, choose one and its cut, and validate it on another viewpoint."""
 
 import logging
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from exsitu import tracking
 from exsitu.errors import InputError
 from exsitu.evaluation.metrics import roc, selection_counts, shortfalls, summary
-from exsitu.provenance import publish_folder, read_json, write_json
+from exsitu.provenance import publish_folder, read_json, sha256_file, write_json
 from exsitu.settings import Settings
+from exsitu.stages.learning import parameters
 from exsitu.tables import read_parquet
 
 log = logging.getLogger(__name__)
+
+REPORT = "comparison.html"
+"""The comparison report among the artefacts of the evaluation's run, in the folder ``report``."""
 
 _COLUMNS = (
     "variant",
@@ -28,7 +34,7 @@ _COLUMNS = (
 )
 
 
-def evaluate(settings: Settings, *, samples: Path, variants: Path, output: Path) -> None:
+def evaluate(settings: Settings, *, samples: Path, variants: Path, output: Path, runs: Path) -> None:
     """
     Compare the variants and choose the one of least sum_chi2 that passes.
 
@@ -42,6 +48,9 @@ def evaluate(settings: Settings, *, samples: Path, variants: Path, output: Path)
         Folder with one folder a variant, as ``transfer`` wrote them.
     output : Path
         Folder to write: ``evaluation.json``, ``metrics.json``, ``comparison.csv`` and figures.
+    runs : Path
+        Folder of the ids of MLflow runs: those of the variants are put below the one of the evaluation, which keeps
+        the comparison report.
 
     Raises
     ------
@@ -64,6 +73,7 @@ def evaluate(settings: Settings, *, samples: Path, variants: Path, output: Path)
         write_json(folder / "metrics.json", {"best": measured[best], "holdout": outcome["holdout"]})
         comparison(outcome).to_csv(folder / "comparison.csv", index=False, lineterminator="\n")
         _draw(settings, samples, variants, outcome, folder)
+    _track(settings, outcome, samples, variants, output, runs)
     log.info("%s", comparison_text(outcome))
 
 
@@ -73,6 +83,38 @@ def _measured(folder: Path, settings: Settings) -> dict[str, Any]:
     metrics: dict[str, Any] = read_json(folder / "metrics.json")
     reasons = shortfalls(metrics, settings.evaluation.acceptance)
     return {**metrics, "passed": not reasons, "reasons": reasons}
+
+
+def _track(
+    settings: Settings, outcome: Mapping[str, Any], samples: Path, variants: Path, output: Path, runs: Path
+) -> None:
+    """Record the evaluation as the parent of the variants' runs, with the report; DVC's output is the same without."""
+    from exsitu.stages.compare import compare
+    from exsitu.stages.comparison_page import write_comparison
+
+    best = outcome["variants"][outcome["best"]]
+    told = {"stage": "evaluate", "variant": outcome["best"], "passed": outcome["passed"]}
+    with tracking.start_run(
+        settings.tracking,
+        "transfer",
+        "evaluate",
+        params=parameters(settings, "evaluate"),
+        tags=told,
+        data={"target_test": sha256_file(samples / "target" / "test.parquet")},
+    ) as run:
+        of_best = {name: value for name, value in best.items() if isinstance(value, int | float)}
+        run.log_metrics(of_best | {f"holdout_{name}": value for name, value in outcome["holdout"].items()})
+        run.log_files(sorted(p for p in output.iterdir() if p.suffix in {".csv", ".json"}))
+        for picture in sorted(output.glob("*.png")):
+            run.log_figure(picture)
+        folders = [str(variants / name) for name in outcome["variants"]]
+        found = compare(settings, folders, samples=samples, sample="target", variants=variants)
+        with tempfile.TemporaryDirectory(prefix="exsitu-report-") as folder:
+            write_comparison(found, Path(folder) / REPORT)
+            run.log_files([Path(folder) / REPORT], "report")
+        names = {f"transfer-{variant}" for variant in outcome["variants"]}
+        run.adopt(run_id for name, run_id in run_ids(runs).items() if name in names)
+    write_json(runs / "evaluate.json", {"run_id": run.run_id})
 
 
 def _validate(settings: Settings, samples: Path, model: Path, cut: float) -> dict[str, Any]:
@@ -168,7 +210,7 @@ def comparison_text(outcome: Mapping[str, Any]) -> str:
 
 def run_ids(runs: Path) -> dict[str, str]:
     """
-    MLflow runs of the models that are on disk.
+    MLflow runs of what is on disk.
 
     Parameters
     ----------
@@ -178,7 +220,7 @@ def run_ids(runs: Path) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        Run id by model: ``pretrain``, ``transfer-zm_last``, …, ``adapted``.
+        Run id by stage: ``pretrain``, ``transfer-zm_last``, …, ``evaluate``, ``adapted``.
     """
     return {path.stem: str(read_json(path)["run_id"]) for path in sorted(runs.glob("*.json"))}
 

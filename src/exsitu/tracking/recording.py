@@ -22,6 +22,9 @@ MODEL_FILES = "model_files"
 
 WEIGHTS, CARD = "weights.npz", "model.json"
 
+PARENT = "mlflow.parentRunId"
+"""MLflow's tag of a run that is shown below another."""
+
 _DIGEST_LENGTH = 36  # MLflow's limit for data sets; the full digest is a tag
 _PER_BATCH = 100  # MLflow's limit for parameters and tags; metrics may be 1000
 
@@ -122,6 +125,24 @@ class Run:
         entries = [RunTag(name, str(value)) for name, value in tags.items()]
         for start in range(0, len(entries), _PER_BATCH):
             self._client.log_batch(self.run_id, tags=entries[start : start + _PER_BATCH])
+
+    def adopt(self, children: Iterable[str]) -> None:
+        """
+        Show runs that ended before below this one; a run that is not in this store is passed over.
+
+        Parameters
+        ----------
+        children : iterable of str
+            Ids of runs.
+        """
+        from mlflow.exceptions import MlflowException
+
+        for run_id in children:
+            try:
+                self._client.set_tag(run_id, PARENT, self.run_id)
+            except MlflowException as error:  # a collaborator has the model from DVC, and no run of it
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
 
     def log_data(self, name: str, digest: str) -> None:
         """
@@ -285,7 +306,8 @@ def start_run(
         Settings that decided the result; nested ones are flattened.
     tags : mapping, optional
         More tags. Always set: ``stage`` (the experiment, unless given), ``git_revision``, ``code_digest``,
-        ``data_digest``, and ``flow_run_id`` where EXSITU_FLOW_RUN_ID is in the environment.
+        ``data_digest``; ``flow_run_id``, ``flow_run_url`` and a description with the link where EXSITU_FLOW_RUN_ID and
+        EXSITU_FLOW_RUN_URL are in the environment.
     data : mapping of str to str, optional
         Name and SHA-256 of each data set read. The tag ``data_digest`` is the digest of the only one, or of all.
     parent : str, optional
@@ -308,7 +330,7 @@ def start_run(
     ).info.run_id
     run = Run(client, str(run_id))
     try:
-        below = {"mlflow.parentRunId": parent} if parent else {}
+        below = {PARENT: parent} if parent else {}
         run.set_tags(_standard_tags(experiment, data or {}) | below | dict(tags or {}))
         run.log_params(params or {})
         for data_name, digest in (data or {}).items():
@@ -325,5 +347,8 @@ def _standard_tags(stage: str, data: Mapping[str, str]) -> dict[str, str]:
     tags = {"stage": stage, "git_revision": git_revision(), "code_digest": code_digest()}
     if data:
         tags["data_digest"] = next(iter(data.values())) if len(data) == 1 else sha256_json(dict(data))
-    flow_run = os.environ.get("EXSITU_FLOW_RUN_ID")
-    return tags | ({"flow_run_id": flow_run} if flow_run else {})
+    if flow_run := os.environ.get("EXSITU_FLOW_RUN_ID"):
+        tags["flow_run_id"] = flow_run
+    if page := os.environ.get("EXSITU_FLOW_RUN_URL"):
+        tags |= {"flow_run_url": page, "mlflow.note.content": f"Made by the Prefect [flow run]({page})."}
+    return tags

@@ -139,9 +139,10 @@ class Client:
 
 
 def _quietly() -> None:
-    """Set before MLflow is imported: no telemetry, and no page of migrations when a store is made."""
+    """Set before MLflow is imported: no telemetry, no bars of its own, no page of migrations when a store is made."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ["DO_NOT_TRACK"] = "true"
+    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
     for name in ("mlflow.store.db.utils", "alembic", "alembic.runtime.migration"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
