@@ -49,6 +49,7 @@ TOOLS = {
     "prefect": set(),
     "dvc": set(),
     "lsdb": {"partitions"},
+    "xgboost": {"model"},
 }
 
 

@@ -12,6 +12,7 @@ from exsitu.evaluation.checks import VELOCITIES
 from exsitu.evaluation.estimates import Estimate, estimates, judging
 from exsitu.evaluation.metrics import roc, scan_cuts
 from exsitu.experiments.samples import Surveys, particle_blocks
+from exsitu.experiments.scoring import SCORERS
 from exsitu.experiments.training import key_of, trial_folder
 from exsitu.experiments.trial import Trial
 from exsitu.provenance import read_json
@@ -120,7 +121,8 @@ class Bench:
         self._require_unseen(label, survey, split)
         rows = self.surveys.rows(survey, "test", filters=filters, split=split)
         place = np.searchsorted(self.surveys.rows(survey, "test", split=split), rows)
-        return [self._of_test(folder, survey, split)[place] for folder in self.folders(label)]
+        kind = self.trials[label].kind
+        return [self._of_test(folder, kind, survey, split)[place] for folder in self.folders(label)]
 
     def _require_unseen(self, label: str, survey: str, split: str) -> None:
         samples = (sample for step in self.trials[label].lineage() for sample in (step.sample, step.stopping))
@@ -131,18 +133,12 @@ class Bench:
                     f"partly its own: measure it with split={sample.split!r}"
                 )
 
-    def _of_test(self, folder: Path, survey: str, split: str) -> NDArray[np.float32]:
-        """Scores of all test stars of a survey: another filter needs no network in memory."""
+    def _of_test(self, folder: Path, kind: str, survey: str, split: str) -> NDArray[np.float32]:
+        """Scores of all test stars of a survey: another filter needs no model in memory."""
         name = (folder.name, survey, split)
         if name not in self._scores:
-            from exsitu.model.inputs import values_from_frame
-            from exsitu.model.network import load_model, rebuilt, seen_from
-            from exsitu.model.scoring import network_scores
-
-            network, card = load_model(folder)
-            here = seen_from(card, self.surveys.sun(survey))
             stars = self.surveys.part(survey, "test", split=split)
-            self._scores[name] = network_scores(rebuilt(network, here), values_from_frame(stars, here.inputs))
+            self._scores[name] = SCORERS[kind](folder, self.surveys.sun(survey), stars)
         return self._scores[name]
 
     def judge(

@@ -17,6 +17,7 @@ EXPERIMENTS: Mapping[str, str] = MappingProxyType(
         "E5": "e05_planing",
         "E6": "e06_transfer",
         "E13": "e13_architectures",
+        "E15": "e15_trees",
         "E22": "e22_rest_frame",
     }
 )
