@@ -18,6 +18,7 @@ EXPERIMENTS: Mapping[str, str] = MappingProxyType(
         "E6": "e06_transfer",
         "E13": "e13_architectures",
         "E15": "e15_trees",
+        "E16": "e16_leakage",
         "E22": "e22_rest_frame",
     }
 )
