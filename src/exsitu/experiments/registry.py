@@ -19,6 +19,7 @@ EXPERIMENTS: Mapping[str, str] = MappingProxyType(
         "E13": "e13_architectures",
         "E15": "e15_trees",
         "E16": "e16_leakage",
+        "E17": "e17_noise",
         "E22": "e22_rest_frame",
     }
 )
