@@ -139,7 +139,10 @@ def numbers_figure(table: pd.DataFrame, columns: Mapping[str, str], groups: Sequ
 
 @styled
 def distributions_figure(
-    rows: Mapping[str, Mapping[str, Mapping[str, pd.DataFrame]]], looks: Mapping[str, int] | None = None
+    rows: Mapping[str, Mapping[str, Mapping[str, pd.DataFrame]]],
+    looks: Mapping[str, int] | None = None,
+    *,
+    beside: str = "density of stars",
 ) -> "Figure":
     """
     Normalised histograms, a row of panels a variable (paper, Figs. 5 and 7).
@@ -151,6 +154,8 @@ def distributions_figure(
         bins), ``density``.
     looks : mapping of str to int, optional
         As for `roc_panels_figure`.
+    beside : str
+        What to write beside the vertical axes.
 
     Returns
     -------
@@ -168,7 +173,7 @@ def distributions_figure(
             axes.set_title("" if place else title)
             axes.set_xlabel(label)
         line[0].set_ylim(bottom=0.0)  # after all of them are drawn: panels of a row share the axis
-        line[0].set_ylabel("density of stars")
+        line[0].set_ylabel(beside)
     figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
 

@@ -141,6 +141,27 @@ class Bench:
             self._scores[name] = SCORERS[kind](folder, self.surveys.sun(survey), stars)
         return self._scores[name]
 
+    def scores_of(self, label: str, survey: str, stars: pd.DataFrame) -> list[NDArray[np.float32]]:
+        """
+        Score stars that are given as a table, such as draws of the errors of a survey's test stars.
+
+        Parameters
+        ----------
+        label : str
+            Of the trial.
+        survey : str
+            Under whose Sun.
+        stars : DataFrame
+            The trial's inputs. That no network has learnt from them is the caller's to see to.
+
+        Returns
+        -------
+        list of ndarray of float32, shape (n_stars,)
+            One a seed.
+        """
+        score = SCORERS[self.trials[label].kind]
+        return [score(folder, self.surveys.sun(survey), stars) for folder in self.folders(label)]
+
     def judge(
         self,
         label: str,

@@ -16,6 +16,7 @@ EXPERIMENTS: Mapping[str, str] = MappingProxyType(
         "E4": "e04_viewpoints",
         "E5": "e05_planing",
         "E6": "e06_transfer",
+        "E11": "e11_error_sampling",
         "E13": "e13_architectures",
         "E15": "e15_trees",
         "E16": "e16_leakage",
