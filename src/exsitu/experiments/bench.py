@@ -11,7 +11,7 @@ from exsitu.errors import InputError
 from exsitu.evaluation.checks import VELOCITIES
 from exsitu.evaluation.estimates import Estimate, estimates, judging
 from exsitu.evaluation.metrics import roc, scan_cuts
-from exsitu.experiments.samples import Surveys, particle_blocks
+from exsitu.experiments.samples import PARTS, Surveys, particle_blocks
 from exsitu.experiments.scoring import SCORERS
 from exsitu.experiments.training import key_of, trial_folder
 from exsitu.experiments.trial import Trial
@@ -41,7 +41,7 @@ class Bench:
     def __init__(self, settings: Settings, surveys: Surveys, kept: Path, trials: Mapping[str, Trial]) -> None:
         self.settings, self.surveys, self.trials = settings, surveys, trials
         self._kept = kept
-        self._scores: dict[tuple[str, str, str], NDArray[np.float32]] = {}
+        self._scores: dict[tuple[str, str, str, str], NDArray[np.float32]] = {}
 
     def folders(self, label: str) -> list[Path]:
         """
@@ -94,19 +94,21 @@ class Bench:
         return self.surveys.part(survey, "test", filters=filters, split=split)
 
     def scores(
-        self, label: str, survey: str, *, filters: tuple[str, ...] = (), split: str = "star"
+        self, label: str, survey: str, *, filters: tuple[str, ...] = (), split: str = "star", part: str = "test"
     ) -> list[NDArray[np.float32]]:
         """
-        Score test stars.
+        Score stars that were not learnt from.
 
         Parameters
         ----------
         label : str
             Of the trial.
         survey : str
-            Whose test stars; a rest-frame network gets the constants of its Sun.
+            Whose stars; a rest-frame network gets the constants of its Sun.
         filters, split
             As for `Surveys.rows`.
+        part : str
+            ``test``, or ``validation``: stars that may have stopped a training, but taught none.
 
         Returns
         -------
@@ -116,15 +118,18 @@ class Bench:
         Raises
         ------
         InputError
-            If the trial learnt from the survey by another split: its test stars would be among those it learnt from.
+            If the trial learnt from the survey by another split: its test stars would be among those it learnt from; or
+            if the part is that which teaches.
         """
-        self._require_unseen(label, survey, split)
-        rows = self.surveys.rows(survey, "test", filters=filters, split=split)
-        place = np.searchsorted(self.surveys.rows(survey, "test", split=split), rows)
+        self._require_unseen(label, survey, split, part)
+        rows = self.surveys.rows(survey, part, filters=filters, split=split)
+        place = np.searchsorted(self.surveys.rows(survey, part, split=split), rows)
         kind = self.trials[label].kind
-        return [self._of_test(folder, kind, survey, split)[place] for folder in self.folders(label)]
+        return [self._of_part(folder, kind, survey, split, part)[place] for folder in self.folders(label)]
 
-    def _require_unseen(self, label: str, survey: str, split: str) -> None:
+    def _require_unseen(self, label: str, survey: str, split: str, part: str) -> None:
+        if part == PARTS[-1]:
+            raise InputError(f"{part} stars of {survey} are for learning from; measure {label} on its test stars")
         samples = (sample for step in self.trials[label].lineage() for sample in (step.sample, step.stopping))
         for sample in samples:
             if survey in sample.surveys and sample.split != split:
@@ -133,11 +138,11 @@ class Bench:
                     f"partly its own: measure it with split={sample.split!r}"
                 )
 
-    def _of_test(self, folder: Path, kind: str, survey: str, split: str) -> NDArray[np.float32]:
-        """Scores of all test stars of a survey: another filter needs no model in memory."""
-        name = (folder.name, survey, split)
+    def _of_part(self, folder: Path, kind: str, survey: str, split: str, part: str) -> NDArray[np.float32]:
+        """Scores of all stars of a part: another filter needs no model in memory."""
+        name = (folder.name, survey, split, part)
         if name not in self._scores:
-            stars = self.surveys.part(survey, "test", split=split)
+            stars = self.surveys.part(survey, part, split=split)
             self._scores[name] = SCORERS[kind](folder, self.surveys.sun(survey), stars)
         return self._scores[name]
 

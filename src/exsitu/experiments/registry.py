@@ -21,6 +21,7 @@ EXPERIMENTS: Mapping[str, str] = MappingProxyType(
         "E15": "e15_trees",
         "E16": "e16_leakage",
         "E17": "e17_noise",
+        "E18": "e18_calibration",
         "E22": "e22_rest_frame",
     }
 )
