@@ -22,6 +22,7 @@ EXPERIMENTS: Mapping[str, str] = MappingProxyType(
         "E16": "e16_leakage",
         "E17": "e17_noise",
         "E18": "e18_calibration",
+        "E19": "e19_ensembles",
         "E22": "e22_rest_frame",
     }
 )
