@@ -179,7 +179,14 @@ def distributions_figure(
 
 
 @styled
-def lines_figure(table: pd.DataFrame, against: Mapping[str, str], column: str, label: str) -> "Figure":
+def lines_figure(
+    table: pd.DataFrame,
+    against: Mapping[str, str],
+    column: str,
+    label: str,
+    *,
+    levels: Mapping[str, float] | None = None,
+) -> "Figure":
     """
     A number with errors against other numbers, a line a group.
 
@@ -191,6 +198,8 @@ def lines_figure(table: pd.DataFrame, against: Mapping[str, str], column: str, l
         What is on the horizontal axes, logarithmic and a panel each, and what to write below.
     column, label : str
         What is on the vertical axis, and what to write beside it.
+    levels : mapping of str to float, optional
+        Of each group a number to compare with, drawn across.
 
     Returns
     -------
@@ -204,6 +213,8 @@ def lines_figure(table: pd.DataFrame, against: Mapping[str, str], column: str, l
                 members[along], members[column], yerr=members[f"{column}_error"], fmt=_MARKERS[number % len(_MARKERS)],
                 markersize=5, capsize=2, label=str(group), **look(number),
             )  # fmt: skip
+            if levels:
+                axes.axhline(levels[str(group)], color=look(number)["color"], linewidth=0.9, linestyle=":", zorder=0)
         axes.set_xscale("log")
         axes.set_xlabel(below)
         values = sorted(set(table[along]))

@@ -23,6 +23,7 @@ EXPERIMENTS: Mapping[str, str] = MappingProxyType(
         "E17": "e17_noise",
         "E18": "e18_calibration",
         "E19": "e19_ensembles",
+        "E20": "e20_labels",
         "E22": "e22_rest_frame",
     }
 )

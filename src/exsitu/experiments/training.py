@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from exsitu.draws import normals
 from exsitu.errors import InputError
 from exsitu.evaluation.planing import planing_weights
 from exsitu.experiments.samples import Surveys
@@ -150,11 +151,24 @@ def _stars(trial: Trial, frame: pd.DataFrame, label: str, surveys: Surveys, surv
     return stars.with_solar_motion(surveys.sun(survey).v_sun_kms)
 
 
-def _sample(trial: Trial, sample: Sample, part: str, limit: int, label: str, surveys: Surveys) -> Any:
+def _sample(
+    trial: Trial, sample: Sample, part: str, limit: int, label: str, surveys: Surveys, settings: Settings
+) -> Any:
     from exsitu.model.inputs import joined
 
     drawn = surveys.drawn(sample, part, limit)
+    if trial.flipped:
+        drawn = {name: _flipped(frame, label, trial, settings) for name, frame in drawn.items()}
     return joined([_stars(trial, frame, label, surveys, name) for name, frame in drawn.items()])
+
+
+def _flipped(frame: pd.DataFrame, label: str, trial: Trial, settings: Settings) -> pd.DataFrame:
+    """Labels of which a share is wrong. A star's fate depends on its id: a larger share holds a smaller one."""
+    from scipy.special import ndtri
+
+    seed = int(np.random.SeedSequence([settings.seed, trial.seed, 1]).generate_state(1)[0])
+    fate = normals(frame["source_id"].to_numpy(np.int64, copy=True), 1, 1, seed=seed)[:, 0, 0]
+    return frame.assign(**{label: frame[label].to_numpy() ^ (fate < ndtri(trial.flipped))})
 
 
 def _plan(settings: Settings, n_stars: int) -> Training:
@@ -202,8 +216,11 @@ def _samples(trial: Trial, settings: Settings, surveys: Surveys) -> tuple[Any, A
     sizes = settings.experiments
     most = trial.sample.stars or (sizes.transfer_stars if trial.start else sizes.training_stars)
     share = max(1, sizes.validation_stars // len(trial.stopping.surveys))
-    training = _sample(trial, trial.sample, "training", most, trial.label, surveys)
-    validation = _sample(trial, trial.stopping, "validation", share, trial.validation_label or trial.label, surveys)
+    if trial.validation and trial.validation.stars:
+        share = min(share, trial.validation.stars)
+    watched = trial.validation_label or trial.label
+    training = _sample(trial, trial.sample, "training", most, trial.label, surveys, settings)
+    validation = _sample(trial, trial.stopping, "validation", share, watched, surveys, settings)
     counts = {
         f"{part}_{kind}": int(number)
         for part, stars in (("training", training), ("validation", validation))
@@ -227,12 +244,16 @@ def _told(counts: Mapping[str, int], history: pd.DataFrame, folder: Path) -> Map
 def _train_network(
     trial: Trial, settings: Settings, surveys: Surveys, kept: Path, folder: Path, unfinished: Path
 ) -> Mapping[str, Any]:
-    from exsitu.model.network import rebuilt, save_model, seen_from
     from exsitu.model.training import train
 
     training, validation, counts = _samples(trial, settings, surveys)
     seeds = _seeds(trial, settings)
     network, card = _begun(trial, settings, surveys, kept, training, seeds[0])
+    if trial.stays and not trial.start:
+        raise InputError(f"{trial.says}: a fresh network has nothing to stay at; leave stays out, or give it a start")
+    if trial.stays and not all(0 < stars.accreted < len(stars) for stars in (training, validation)):
+        _keep(folder, network, card, trial, counts, surveys)
+        return {**counts, "epochs": 0, "best_epoch": 0, "val_loss": None}
     learning = set(trial.layers) or {layer.name for layer in network.layers}
     for layer in network.layers:
         layer.trainable = layer.name in learning
@@ -247,10 +268,17 @@ def _train_network(
         progress=True,
         checkpoints=unfinished,
     )
+    _keep(folder, network, card, trial, counts, surveys)
+    return _told(counts, history, folder)
+
+
+def _keep(folder: Path, network: Any, card: Any, trial: Trial, counts: Mapping[str, int], surveys: Surveys) -> None:
+    """Write the network with plain inputs and its first survey's Sun."""
+    from exsitu.model.network import rebuilt, save_model, seen_from
+
     plain = seen_from(card, surveys.sun(trial.sample.surveys[0]))
     provenance = {"stage": "experiment", "trial": trial.to_json(), **counts}
     save_model(folder, rebuilt(network, plain), dataclasses.replace(plain, provenance=provenance))
-    return _told(counts, history, folder)
 
 
 def _train_trees(
