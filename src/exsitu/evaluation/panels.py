@@ -222,5 +222,5 @@ def lines_figure(
             axes.set_xticks(values, [f"{value:g}" for value in values])
             axes.minorticks_off()
     row[0].set_ylabel(label)
-    figure.legend(*row[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    figure.legend(*row[0].get_legend_handles_labels(), loc="outside upper center", ncols=min(4, 2 * len(against)))
     return figure

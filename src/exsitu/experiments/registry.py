@@ -25,6 +25,7 @@ EXPERIMENTS: Mapping[str, str] = MappingProxyType(
         "E19": "e19_ensembles",
         "E20": "e20_labels",
         "E22": "e22_rest_frame",
+        "E23": "e23_population",
     }
 )
 """Module of each experiment, in the order of the report."""
