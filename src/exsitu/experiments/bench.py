@@ -142,13 +142,12 @@ class Bench:
         """Scores of all stars of a part: another filter needs no model in memory."""
         name = (folder.name, survey, split, part)
         if name not in self._scores:
-            stars = self.surveys.part(survey, part, split=split)
-            self._scores[name] = SCORERS[kind](folder, self.surveys.sun(survey), stars)
+            self._scores[name] = self._scored(folder, kind, survey, self.surveys.part(survey, part, split=split))
         return self._scores[name]
 
     def scores_of(self, label: str, survey: str, stars: pd.DataFrame) -> list[NDArray[np.float32]]:
         """
-        Score stars that are given as a table, such as draws of the errors of a survey's test stars.
+        Score stars that are given as a table, such as draws of the errors of test stars.
 
         Parameters
         ----------
@@ -162,10 +161,13 @@ class Bench:
         Returns
         -------
         list of ndarray of float32, shape (n_stars,)
-            One a seed.
+            One a seed; NaN where an input is missing.
         """
-        score = SCORERS[self.trials[label].kind]
-        return [score(folder, self.surveys.sun(survey), stars) for folder in self.folders(label)]
+        kind = self.trials[label].kind
+        return [self._scored(folder, kind, survey, stars) for folder in self.folders(label)]
+
+    def _scored(self, folder: Path, kind: str, survey: str, stars: pd.DataFrame) -> NDArray[np.float32]:
+        return SCORERS[kind](folder, self.surveys.sun(survey), stars)
 
     def judge(
         self,

@@ -112,7 +112,7 @@ def _notes(labels: pd.DataFrame, survey: str, clean: str) -> tuple[str, ...]:
         f"labels are flipped where {clean} teach",
     ]
     if stayed:
-        notes.append(f"no label of either kind, so that the network stays as it was: {', '.join(stayed)}")
+        notes.append(f"labels of one kind alone, so that the network stays as it was: {', '.join(stayed)}")
     return tuple(notes)
 
 
