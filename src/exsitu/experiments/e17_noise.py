@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _AT = "efficiency_accreted_at_1pct"
+_LOOKS = {"none": 0, "errors": 8, "covariance": 16}
+"""Each has dashes of its own: curves that coincide must not hide one another."""
+
 _CLOSE = 0.02
 """Accreted efficiencies this near count as equal, as in E22."""
 
@@ -97,7 +100,7 @@ def _draw(measured: Measured, _: Settings) -> "Mapping[str, Figure]":
     groups = tuple(dict.fromkeys(measured.tables["networks"]["group"]))
     return {
         "networks": numbers_figure(measured.tables["networks"], shown, groups),
-        "roc": roc_panels_figure(panels),
+        "roc": roc_panels_figure(panels, looks=_LOOKS),
     }
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from exsitu.draws import normals
 from exsitu.errors import InputError
 from exsitu.evaluation.planing import planing_weights
 from exsitu.experiments.samples import Surveys
@@ -165,6 +164,8 @@ def _sample(
 def _flipped(frame: pd.DataFrame, label: str, trial: Trial, settings: Settings) -> pd.DataFrame:
     """Labels of which a share is wrong. A star's fate depends on its id: a larger share holds a smaller one."""
     from scipy.special import ndtri
+
+    from exsitu.draws import normals
 
     seed = int(np.random.SeedSequence([settings.seed, trial.seed, 1]).generate_state(1)[0])
     fate = normals(frame["source_id"].to_numpy(np.int64, copy=True), 1, 1, seed=seed)[:, 0, 0]
