@@ -51,6 +51,7 @@ TOOLS = {
     "prefect": set(),
     "dvc": set(),
     "lsdb": {"partitions"},
+    "xgboost": {"model"},
 }
 
 

@@ -116,6 +116,13 @@ def test_an_incomplete_source_of_mocks_or_milky_way_is_refused(write, params):
     assert "source 'standin' needs" in str(caught.value)
 
 
+@pytest.mark.parametrize("numbers", [[8], [2, 1], [1, 1, 2]], ids=str)
+def test_numbers_of_galaxies_that_cannot_be_compared_are_refused(write, params, numbers):
+    params["experiments"]["population_galaxies"] = numbers
+    with pytest.raises(SettingsError, match="two numbers or more, ascending"):
+        load_settings(write(params))
+
+
 def test_an_unknown_profile_names_the_nearest(repository):
     with pytest.raises(SettingsError, match="no profile 'quik'; did you mean 'quick'"):
         load_settings(repository / "params.yaml", "quik")

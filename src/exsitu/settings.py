@@ -299,6 +299,8 @@ class Experiments(_Frozen):
         Blocks that star particles are cut into for standard errors.
     population_stars : int
         Stars of each survey of a galaxy drawn from the priors.
+    population_galaxies : tuple of int
+        Numbers of such galaxies that networks are pretrained on, to be compared; ascending.
     """
 
     seeds: PositiveInt
@@ -313,11 +315,19 @@ class Experiments(_Frozen):
     stop_patience: PositiveInt
     jackknife_blocks: Annotated[int, Field(gt=1)]
     population_stars: PositiveInt
+    population_galaxies: tuple[PositiveInt, ...]
 
     @model_validator(mode="after")
     def _some_train(self) -> "Experiments":
         if not 0 < self.validation_share + self.test_share < 1:
             raise ValueError("validation_share + test_share leave no star to train on; their sum must be below 1")
+        return self
+
+    @model_validator(mode="after")
+    def _more_and_more(self) -> "Experiments":
+        numbers = self.population_galaxies
+        if len(numbers) < 2 or list(numbers) != sorted(set(numbers)):
+            raise ValueError("population_galaxies are to be compared: give two numbers or more, ascending")
         return self
 
 

@@ -87,3 +87,19 @@ def test_a_line_a_group_goes_through_its_numbers_in_every_panel():
     assert list(line.get_xdata()) == [2, 20]
     assert list(line.get_ydata()) == [0.1, 0.2]
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["1", "10"]
+
+
+def test_levels_are_drawn_across_in_the_colour_of_their_group():
+    table = pd.DataFrame({"group": ["a", "a", "b", "b"], "stars": [1, 10, 1, 10], "auc": [0.1, 0.2, 0.3, 0.4]})
+    figure = lines_figure(table.assign(auc_error=0.01), {"stars": "stars"}, "auc", "AUC", levels={"a": 0.5, "b": 0.6})
+    across = [line for line in figure.axes[0].lines if line.get_linestyle() == ":"]
+    assert [(line.get_ydata()[0], line.get_color()) for line in across] == [
+        (0.5, look(0)["color"]),
+        (0.6, look(1)["color"]),
+    ]
+
+
+def test_distributions_say_what_is_counted():
+    curve = pd.DataFrame({"low": [0.0, 0.5], "high": [0.5, 1.0], "density": [1.0, 1.0]})
+    figure = distributions_figure({"score": {"a star": {"x": curve}}}, beside="density of draws")
+    assert figure.axes[0].get_ylabel() == "density of draws"

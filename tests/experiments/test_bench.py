@@ -37,3 +37,12 @@ def test_the_split_it_learnt_by_and_surveys_it_never_saw_are_not_refused(bench):
     for label, survey, split in (("learnt", HERE, "star"), ("learnt", THERE, "particle"), ("apart", HERE, "particle")):
         with pytest.raises(InputError, match="no model in"):  # nothing is trained here: it came as far as the weights
             bench.scores(label, survey, split=split)
+
+
+def test_stars_that_teach_are_never_measured_and_those_that_stop_a_training_only_by_its_split(bench):
+    with pytest.raises(InputError, match="training stars of m12i/lsr0 are for learning from"):
+        bench.scores("learnt", HERE, part="training")
+    with pytest.raises(InputError, match="split='star'"):
+        bench.scores("learnt", HERE, split="particle", part="validation")
+    with pytest.raises(InputError, match="no model in"):
+        bench.scores("learnt", HERE, part="validation")

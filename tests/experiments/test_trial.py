@@ -33,6 +33,8 @@ CHANGES = {
     "validation": Sample(surveys=("m12i/lsr1",)),
     "validation_label": "label_zm",
     "kind": "trees",
+    "flipped": 0.1,
+    "stays": True,
 }
 
 

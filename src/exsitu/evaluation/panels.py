@@ -204,7 +204,10 @@ def numbers_figure(table: pd.DataFrame, columns: Mapping[str, str], groups: Sequ
 
 @styled
 def distributions_figure(
-    rows: Mapping[str, Mapping[str, Mapping[str, pd.DataFrame]]], looks: Mapping[str, int] | None = None
+    rows: Mapping[str, Mapping[str, Mapping[str, pd.DataFrame]]],
+    looks: Mapping[str, int] | None = None,
+    *,
+    beside: str = "density of stars",
 ) -> "Figure":
     """
     Normalised histograms, a row of panels a variable (paper, Figs. 5 and 7).
@@ -216,6 +219,8 @@ def distributions_figure(
         bins), ``density``.
     looks : mapping of str to int, optional
         As for `roc_panels_figure`.
+    beside : str
+        What to write beside the vertical axes.
 
     Returns
     -------
@@ -233,13 +238,20 @@ def distributions_figure(
             axes.set_title("" if place else title)
             axes.set_xlabel(label)
         line[0].set_ylim(bottom=0.0)  # after all of them are drawn: panels of a row share the axis
-        line[0].set_ylabel("density of stars")
+        line[0].set_ylabel(beside)
     figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
 
 
 @styled
-def lines_figure(table: pd.DataFrame, against: Mapping[str, str], column: str, label: str) -> "Figure":
+def lines_figure(
+    table: pd.DataFrame,
+    against: Mapping[str, str],
+    column: str,
+    label: str,
+    *,
+    levels: Mapping[str, float] | None = None,
+) -> "Figure":
     """
     A number with errors against other numbers, a line a group.
 
@@ -251,6 +263,8 @@ def lines_figure(table: pd.DataFrame, against: Mapping[str, str], column: str, l
         What is on the horizontal axes, logarithmic and a panel each, and what to write below.
     column, label : str
         What is on the vertical axis, and what to write beside it.
+    levels : mapping of str to float, optional
+        Of each group a number to compare with, drawn across.
 
     Returns
     -------
@@ -264,6 +278,8 @@ def lines_figure(table: pd.DataFrame, against: Mapping[str, str], column: str, l
                 members[along], members[column], yerr=members[f"{column}_error"], fmt=_MARKERS[number % len(_MARKERS)],
                 markersize=5, capsize=2, label=str(group), **look(number),
             )  # fmt: skip
+            if levels:
+                axes.axhline(levels[str(group)], color=look(number)["color"], linewidth=0.9, linestyle=":", zorder=0)
         axes.set_xscale("log")
         axes.set_xlabel(below)
         values = sorted(set(table[along]))
@@ -271,5 +287,5 @@ def lines_figure(table: pd.DataFrame, against: Mapping[str, str], column: str, l
             axes.set_xticks(values, [f"{value:g}" for value in values])
             axes.minorticks_off()
     row[0].set_ylabel(label)
-    figure.legend(*row[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    figure.legend(*row[0].get_legend_handles_labels(), loc="outside upper center", ncols=min(4, 2 * len(against)))
     return figure

@@ -12,7 +12,8 @@ from exsitu.evaluation.checks import VELOCITIES
 from exsitu.evaluation.curves import roc_over_seeds
 from exsitu.evaluation.estimates import Estimate, estimates, judging
 from exsitu.evaluation.scan import scan_cuts
-from exsitu.experiments.samples import Surveys, particle_blocks
+from exsitu.experiments.samples import PARTS, Surveys, particle_blocks
+from exsitu.experiments.scoring import SCORERS
 from exsitu.experiments.training import key_of, trial_folder
 from exsitu.experiments.trial import Trial
 from exsitu.provenance import read_json
@@ -37,7 +38,7 @@ class Bench:
 
     def __init__(self, settings: Settings, surveys: Surveys, kept: Path, trials: Mapping[str, Trial]) -> None:
         self.settings, self.surveys, self.kept, self.trials = settings, surveys, kept, trials
-        self._scores: dict[tuple[str, str, str], NDArray[np.float32]] = {}
+        self._scores: dict[tuple[str, str, str, str], NDArray[np.float32]] = {}
 
     def folders(self, label: str) -> list[Path]:
         """
@@ -90,19 +91,21 @@ class Bench:
         return self.surveys.part(survey, "test", filters=filters, split=split)
 
     def scores(
-        self, label: str, survey: str, *, filters: tuple[str, ...] = (), split: str = "star"
+        self, label: str, survey: str, *, filters: tuple[str, ...] = (), split: str = "star", part: str = "test"
     ) -> list[NDArray[np.float32]]:
         """
-        Score test stars.
+        Score stars that were not learnt from.
 
         Parameters
         ----------
         label : str
             Of the trial.
         survey : str
-            Whose test stars; a rest-frame network gets the constants of its Sun.
+            Whose stars; a rest-frame network gets the constants of its Sun.
         filters, split
             As for `Surveys.rows`.
+        part : str
+            ``test``, or ``validation``: stars that may have stopped a training, but taught none.
 
         Returns
         -------
@@ -112,14 +115,18 @@ class Bench:
         Raises
         ------
         InputError
-            If the trial learnt from the survey by another split: its test stars would be among those it learnt from.
+            If the trial learnt from the survey by another split: its test stars would be among those it learnt from; or
+            if the part is that which teaches.
         """
-        self._require_unseen(label, survey, split)
-        rows = self.surveys.rows(survey, "test", filters=filters, split=split)
-        place = np.searchsorted(self.surveys.rows(survey, "test", split=split), rows)
-        return [self._of_test(folder, survey, split)[place] for folder in self.folders(label)]
+        self._require_unseen(label, survey, split, part)
+        rows = self.surveys.rows(survey, part, filters=filters, split=split)
+        place = np.searchsorted(self.surveys.rows(survey, part, split=split), rows)
+        kind = self.trials[label].kind
+        return [self._of_part(folder, kind, survey, split, part)[place] for folder in self.folders(label)]
 
-    def _require_unseen(self, label: str, survey: str, split: str) -> None:
+    def _require_unseen(self, label: str, survey: str, split: str, part: str) -> None:
+        if part == PARTS[-1]:
+            raise InputError(f"{part} stars of {survey} are for learning from; measure {label} on its test stars")
         samples = (sample for step in self.trials[label].lineage() for sample in (step.sample, step.stopping))
         for sample in samples:
             if survey in sample.surveys and sample.split != split:
@@ -128,16 +135,16 @@ class Bench:
                     f"partly its own: measure it with split={sample.split!r}"
                 )
 
-    def _of_test(self, folder: Path, survey: str, split: str) -> NDArray[np.float32]:
-        """Scores of all test stars of a survey: another filter needs no network in memory."""
-        name = (folder.name, survey, split)
+    def _of_part(self, folder: Path, kind: str, survey: str, split: str, part: str) -> NDArray[np.float32]:
+        """Scores of all stars of a part: another filter needs no model in memory."""
+        name = (folder.name, survey, split, part)
         if name not in self._scores:
-            self._scores[name] = self._scored(folder, survey, self.surveys.part(survey, "test", split=split))
+            self._scores[name] = self._scored(folder, kind, survey, self.surveys.part(survey, part, split=split))
         return self._scores[name]
 
     def scores_of(self, label: str, survey: str, stars: pd.DataFrame) -> list[NDArray[np.float32]]:
         """
-        Score stars that are given as a table, such as those of the Milky Way.
+        Score stars that are given as a table, such as those of the Milky Way, or draws of the errors of test stars.
 
         Parameters
         ----------
@@ -153,16 +160,11 @@ class Bench:
         list of ndarray of float32, shape (n_stars,)
             One a seed; NaN where an input is missing.
         """
-        return [self._scored(folder, survey, stars) for folder in self.folders(label)]
+        kind = self.trials[label].kind
+        return [self._scored(folder, kind, survey, stars) for folder in self.folders(label)]
 
-    def _scored(self, folder: Path, survey: str, stars: pd.DataFrame) -> NDArray[np.float32]:
-        from exsitu.model.inputs import values_from_frame
-        from exsitu.model.network import load_model, rebuilt, seen_from
-        from exsitu.model.scoring import network_scores
-
-        network, card = load_model(folder)
-        here = seen_from(card, self.surveys.sun(survey))
-        return network_scores(rebuilt(network, here), values_from_frame(stars, here.inputs))
+    def _scored(self, folder: Path, kind: str, survey: str, stars: pd.DataFrame) -> NDArray[np.float32]:
+        return SCORERS[kind](folder, self.surveys.sun(survey), stars)
 
     def judge(
         self,

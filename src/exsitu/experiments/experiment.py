@@ -201,6 +201,8 @@ class Experiment:
         Takes the tables, gives what became of the findings.
     surveys : callable
         Takes the settings, gives the surveys it reads beyond those its trials learn from.
+    seeds : int
+        It needs at least so many networks of each trial, whatever the settings have.
     """
 
     name: str
@@ -212,3 +214,20 @@ class Experiment:
     draw: Callable[[Measured, Settings], "Mapping[str, Figure]"]
     claims: Callable[[Tables], Sequence[Claim]]
     surveys: Callable[[Settings], Sequence[str]] = lambda _: ()
+    seeds: int = 1
+
+    def seeded(self, settings: Settings) -> Settings:
+        """
+        The settings with as many seeds as the experiment needs.
+
+        Parameters
+        ----------
+        settings : Settings
+            All settings.
+
+        Returns
+        -------
+        Settings
+        """
+        seeds = max(self.seeds, settings.experiments.seeds)
+        return settings.model_copy(update={"experiments": settings.experiments.model_copy(update={"seeds": seeds})})

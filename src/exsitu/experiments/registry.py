@@ -20,11 +20,19 @@ EXPERIMENTS: Mapping[str, str] = MappingProxyType(
         "E8": "e08_footprint",
         "E9": "e09_thirds",
         "E10": "e10_catalog",
+        "E11": "e11_error_sampling",
         "E12": "e12_photometric",
         "E13": "e13_architectures",
         "E14": "e14_definitions",
+        "E15": "e15_trees",
+        "E16": "e16_leakage",
+        "E17": "e17_noise",
+        "E18": "e18_calibration",
+        "E19": "e19_ensembles",
+        "E20": "e20_labels",
         "E21": "e21_blind_spots",
         "E22": "e22_rest_frame",
+        "E23": "e23_population",
     }
 )
 """Module of each experiment, in the order of the report."""

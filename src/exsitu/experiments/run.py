@@ -49,7 +49,7 @@ def run_experiments(
     Parameters
     ----------
     settings : Settings
-        All settings; `experiments.seeds` networks of each trial.
+        All settings; `experiments.seeds` networks of each trial, more where an experiment needs more.
     experiments : sequence of Experiment
         Which.
     data : Path
@@ -76,8 +76,13 @@ def run_experiments(
     # Taken now: who edits the code while networks train gets results of the code that ran.
     decided = {"data": verify_data(data), "code": [sha256_tree(_PACKAGE, pattern) for pattern in _CODE]}
     trials = {e.name: e.trials(settings) for e in experiments}
-    seeds = range(settings.experiments.seeds)
-    wanted = [trial.with_seed(s) for found in trials.values() for trial in found.values() for s in seeds]
+    seeded = {e.name: e.seeded(settings) for e in experiments}
+    wanted = [
+        trial.with_seed(seed)
+        for name, found in trials.items()
+        for trial in found.values()
+        for seed in range(seeded[name].experiments.seeds)
+    ]
     read = {name for trial in wanted for step in trial.lineage() for name in step.surveys}
     read |= {name for e in experiments for name in e.surveys(settings)}
     surveys = Surveys(settings, data, kept)
@@ -86,7 +91,7 @@ def run_experiments(
     _train(settings, wanted, surveys, data, kept, processes, progress=progress)
     folders = []
     for experiment in experiments:
-        bench = Bench(settings, surveys, kept, trials[experiment.name])
+        bench = Bench(seeded[experiment.name], surveys, kept, trials[experiment.name])
         folders.append(_measured(experiment, bench, decided, kept / experiment.name, again=again))
     return folders
 

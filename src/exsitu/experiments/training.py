@@ -150,11 +150,26 @@ def _stars(trial: Trial, frame: pd.DataFrame, label: str, surveys: Surveys, surv
     return stars.with_solar_motion(surveys.sun(survey).v_sun_kms)
 
 
-def _sample(trial: Trial, sample: Sample, part: str, limit: int, label: str, surveys: Surveys) -> Any:
+def _sample(
+    trial: Trial, sample: Sample, part: str, limit: int, label: str, surveys: Surveys, settings: Settings
+) -> Any:
     from exsitu.model.inputs import joined
 
     drawn = surveys.drawn(sample, part, limit)
+    if trial.flipped:
+        drawn = {name: _flipped(frame, label, trial, settings) for name, frame in drawn.items()}
     return joined([_stars(trial, frame, label, surveys, name) for name, frame in drawn.items()])
+
+
+def _flipped(frame: pd.DataFrame, label: str, trial: Trial, settings: Settings) -> pd.DataFrame:
+    """Labels of which a share is wrong. A star's fate depends on its id: a larger share holds a smaller one."""
+    from scipy.special import ndtri
+
+    from exsitu.draws import normals
+
+    seed = int(np.random.SeedSequence([settings.seed, trial.seed, 1]).generate_state(1)[0])
+    fate = normals(frame["source_id"].to_numpy(np.int64, copy=True), 1, 1, seed=seed)[:, 0, 0]
+    return frame.assign(**{label: frame[label].to_numpy() ^ (fate < ndtri(trial.flipped))})
 
 
 def _plan(settings: Settings, n_stars: int) -> Training:
@@ -173,44 +188,79 @@ def _plan(settings: Settings, n_stars: int) -> Training:
 
 def _begun(trial: Trial, settings: Settings, surveys: Surveys, kept: Path, training: Any, seed: int) -> tuple[Any, Any]:
     """The network as the training finds it, and its card: of fresh weights, or of the trial it goes on from."""
-    from exsitu.model.inputs import input_columns
-    from exsitu.model.network import ModelCard, build_network, load_model, rebuilt, seen_from
+    from exsitu.model.network import build_network, load_model, rebuilt, seen_from
 
-    first = surveys.sun(trial.sample.surveys[0])
+    told = _card(trial, surveys, training, trial.hidden or settings.network.hidden)
+    if not trial.start:
+        return build_network(told, seed=seed), told
+    network, card = load_model(trial_folder(kept, key_of(trial.start, settings, surveys)))
+    told = seen_from(card, surveys.sun(trial.sample.surveys[0]), own_sun=True)
+    return rebuilt(network, told), told
+
+
+def _card(trial: Trial, surveys: Surveys, training: Any, hidden: tuple[int, ...]) -> Any:
+    """Card of a fresh model that learns from these stars."""
+    from exsitu.model.inputs import input_columns
+    from exsitu.model.network import ModelCard, seen_from
+
     places = {(s.r_sun_kpc, s.z_sun_kpc) for s in map(surveys.sun, trial.surveys)}
     if trial.representation == "rest_frame" and len(places) > 1:
         raise InputError(
             f"{trial.says}: Suns at {sorted(places)} kpc; a rest_frame network learns from one radius alone"
         )
-    if trial.start:
-        network, card = load_model(trial_folder(kept, key_of(trial.start, settings, surveys)))
-        told = seen_from(card, first, own_sun=True)
-        return rebuilt(network, told), told
-    columns = input_columns(trial.input_set)
     low, high = training.ranges()
     card = ModelCard(
         input_set=trial.input_set,
         representation=trial.representation,
-        hidden=trial.hidden or settings.network.hidden,
-        domain={name: (low[name], high[name]) for name in columns},
+        hidden=hidden,
+        domain={name: (low[name], high[name]) for name in input_columns(trial.input_set)},
     )
-    told = seen_from(card, first, own_sun=True)
-    return build_network(told, seed=seed), told
+    return seen_from(card, surveys.sun(trial.sample.surveys[0]), own_sun=True)
+
+
+def _samples(trial: Trial, settings: Settings, surveys: Surveys) -> tuple[Any, Any, dict[str, int]]:
+    """Stars that teach and stars that stop the training, and how many there are of each."""
+    sizes = settings.experiments
+    most = trial.sample.stars or (sizes.transfer_stars if trial.start else sizes.training_stars)
+    share = max(1, sizes.validation_stars // len(trial.stopping.surveys))
+    if trial.validation and trial.validation.stars:
+        share = min(share, trial.validation.stars)
+    watched = trial.validation_label or trial.label
+    training = _sample(trial, trial.sample, "training", most, trial.label, surveys, settings)
+    validation = _sample(trial, trial.stopping, "validation", share, watched, surveys, settings)
+    counts = {
+        f"{part}_{kind}": int(number)
+        for part, stars in (("training", training), ("validation", validation))
+        for kind, number in (("stars", len(stars)), ("accreted", stars.accreted))
+    }
+    return training, validation, counts
+
+
+def _seeds(trial: Trial, settings: Settings) -> list[int]:
+    """Of the weights, and of the order of the stars and their draws."""
+    return [int(s) for s in np.random.SeedSequence([settings.seed, trial.seed]).generate_state(2) >> 1]
+
+
+def _told(counts: Mapping[str, int], history: pd.DataFrame, folder: Path) -> Mapping[str, Any]:
+    """Write the epochs; what to tell of the training."""
+    history.to_csv(folder / "history.csv", index=False, lineterminator="\n")
+    best = history[history["best"]].iloc[0]
+    return {**counts, "epochs": len(history), "best_epoch": int(best["epoch"]), "val_loss": float(best["val_loss"])}
 
 
 def _train_network(
     trial: Trial, settings: Settings, surveys: Surveys, kept: Path, folder: Path, unfinished: Path
 ) -> Mapping[str, Any]:
-    from exsitu.model.network import rebuilt, save_model, seen_from
     from exsitu.model.training import train
 
-    sizes = settings.experiments
-    most = trial.sample.stars or (sizes.transfer_stars if trial.start else sizes.training_stars)
-    share = max(1, sizes.validation_stars // len(trial.stopping.surveys))
-    training = _sample(trial, trial.sample, "training", most, trial.label, surveys)
-    validation = _sample(trial, trial.stopping, "validation", share, trial.validation_label or trial.label, surveys)
-    seeds = [int(s) for s in np.random.SeedSequence([settings.seed, trial.seed]).generate_state(2) >> 1]
+    training, validation, counts = _samples(trial, settings, surveys)
+    seeds = _seeds(trial, settings)
     network, card = _begun(trial, settings, surveys, kept, training, seeds[0])
+    if trial.stays and not trial.start:
+        raise InputError(f"{trial.says}: a fresh network has nothing to stay at; leave stays out, or give it a start")
+    if trial.stays and not all(0 < stars.accreted < len(stars) for stars in (training, validation)):
+        _keep(folder, network, card, trial, counts, surveys)
+        return {**counts, "epochs": 0, "best_epoch": 0, "val_loss": None}
     learning = set(trial.layers) or {layer.name for layer in network.layers}
     for layer in network.layers:
         layer.trainable = layer.name in learning
@@ -219,27 +269,48 @@ def _train_network(
         training,
         validation,
         _plan(settings, len(training)),
-        max_epochs=sizes.epochs,
+        max_epochs=settings.experiments.epochs,
         seed=seeds[1],
         learning_rate=settings.transfer.learning_rate if trial.start else None,
         progress=True,
         checkpoints=unfinished,
     )
-    counts = {
-        f"{part}_{kind}": int(number)
-        for part, stars in (("training", training), ("validation", validation))
-        for kind, number in (("stars", len(stars)), ("accreted", stars.accreted))
-    }
+    _keep(folder, network, card, trial, counts, surveys)
+    return _told(counts, history, folder)
+
+
+def _keep(folder: Path, network: Any, card: Any, trial: Trial, counts: Mapping[str, int], surveys: Surveys) -> None:
+    """Write the network with plain inputs and its first survey's Sun."""
+    from exsitu.model.network import rebuilt, save_model, seen_from
+
     plain = seen_from(card, surveys.sun(trial.sample.surveys[0]))
     provenance = {"stage": "experiment", "trial": trial.to_json(), **counts}
     save_model(folder, rebuilt(network, plain), dataclasses.replace(plain, provenance=provenance))
-    history.to_csv(folder / "history.csv", index=False, lineterminator="\n")
-    best = history[history["best"]].iloc[0]
-    return {**counts, "epochs": len(history), "best_epoch": int(best["epoch"]), "val_loss": float(best["val_loss"])}
+
+
+def _train_trees(
+    trial: Trial, settings: Settings, surveys: Surveys, kept: Path, folder: Path, unfinished: Path
+) -> Mapping[str, Any]:
+    """Trees are grown in a minute or two: a training that is stopped begins anew."""
+    from exsitu.model.network import seen_from
+    from exsitu.model.trees import fit_trees, save_trees
+
+    del kept, unfinished
+    if trial.start or trial.hidden:
+        raise InputError(f"{trial.says}: trees have no layers and go on from nothing; leave start, layers, hidden out")
+    training, validation, counts = _samples(trial, settings, surveys)
+    card = _card(trial, surveys, training, ())
+    plan = _plan(settings, len(training))
+    seed = _seeds(trial, settings)[1]
+    booster, history = fit_trees(card, training, validation, plan, max_epochs=settings.experiments.epochs, seed=seed)
+    plain = seen_from(card, surveys.sun(trial.sample.surveys[0]))
+    provenance = {"stage": "experiment", "trial": trial.to_json(), **counts}
+    save_trees(folder, booster, dataclasses.replace(plain, provenance=provenance))
+    return _told(counts, history, folder)
 
 
 Trainer = Callable[[Trial, Settings, Surveys, Path, Path, Path], Mapping[str, Any]]
 """Takes a trial, settings, surveys, the experiments' folder, the folder to fill and one for checkpoints."""
 
-TRAINERS: Mapping[str, Trainer] = MappingProxyType({"network": _train_network})
-"""How a trial of each kind is trained."""
+TRAINERS: Mapping[str, Trainer] = MappingProxyType({"network": _train_network, "trees": _train_trees})
+"""How a trial of each kind is trained; how its model scores stars says `exsitu.experiments.scoring`."""

@@ -80,11 +80,15 @@ class Trial:
     layers : tuple of str
         Layers that learn, of a network that goes on; all by default.
     validation : Sample, optional
-        Where to stop; stars set aside of `sample` by default.
+        Where to stop, on at most its `stars` of each survey; stars set aside of `sample` by default.
     validation_label : str
         Labels of the stars that stop it; those of `label` by default.
     kind : str
         A key of `exsitu.experiments.training.TRAINERS`.
+    flipped : float
+        Share of the labels that are flipped, in the stars that teach and in those that stop the training.
+    stays : bool
+        Leave a network that goes on as it was where the stars show one class alone; such stars are refused by default.
     """
 
     sample: Sample
@@ -100,6 +104,8 @@ class Trial:
     validation: Sample | None = None
     validation_label: str = ""
     kind: str = "network"
+    flipped: float = 0.0
+    stays: bool = False
 
     def __post_init__(self) -> None:
         """Hold a transferred network against the one it goes on from."""
@@ -128,6 +134,7 @@ class Trial:
         marks = [self.label.removeprefix("label_")] if self.label != "accreted" else []
         marks += ["-".join(self.layers)] if self.layers else []
         marks += [f"planed {self.planing}"] if self.planing else []
+        marks += [f"{self.flipped:g} flipped"] if self.flipped else []
         marks += ["-".join(map(str, self.hidden))] if self.hidden else []
         marks += [self.representation] if self.representation != "measured" else []
         return " ".join((self.input_set, shown, *self.sample.filters, *marks, f"seed {self.seed}")).replace(
