@@ -143,9 +143,10 @@ def _claims(tables: Tables) -> list[Claim]:
     paper = "beyond the paper, which splits by star"
     why = f"{100 * share:.0f} % of the accreted test stars share a particle with a training star"
     flattered = [
-        above(f"shared particles flatter a network: {name}", *cell(worth, name, _AT), paper=paper, why=why,
-              unit="in ε_A at ε_I = 1 %, gained at home")
+        above(f"shared particles flatter a network: {representation}, seen against {elsewhere}",
+              *cell(worth, name, _AT), paper=paper, unit="in ε_A at ε_I = 1 %, gained at home", why=why)
         for name in worth["name"].astype(str)
+        for representation, _, elsewhere in (name.partition(", less that on "),)
     ]  # fmt: skip
     equal = [
         near(f"where no particle is shared, both splits teach alike: {name}", *cell(gaps, name, _AT), paper=paper,

@@ -111,16 +111,20 @@ def _claims(tables: Tables) -> list[Claim]:
         f"{row['name']}: {row['median_size']:.2f}" for _, row in tables["correlations"].iterrows()
     )
     sampled = [
-        above(f"draws of the errors teach better than none: {name}", *cell(found, name, _AT),
+        above(f"draws of the errors teach better than none, seen {_where(name)}", *cell(found, name, _AT),
               paper="critical to incorporate the uncertainties", unit=unit)
         for name in names[names.str.startswith("errors")]
     ]  # fmt: skip
     correlated = [
-        near(f"their correlations need not be known: {name}", *cell(found, name, _AT),
+        near(f"correlations of the errors need not be known, seen {_where(name)}", *cell(found, name, _AT),
              paper="not expected to be an issue", within=_CLOSE, unit=unit, why=why)
         for name in names[names.str.startswith("covariance")]
     ]  # fmt: skip
     return [*sampled, *correlated]
+
+
+def _where(row: str) -> str:
+    return row.rpartition(", ")[2]
 
 
 EXPERIMENT = Experiment(

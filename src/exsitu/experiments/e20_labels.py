@@ -159,7 +159,7 @@ def _claims(tables: Tables) -> list[Claim]:
                  paper="beyond the paper", within=100 * _CLOSE, unit="×10⁻² in Σχ²", why=why),
             above(f"{r}: {least} with labels do no harm", *_hundredfold(found, f"{r}: none less {least}"),
                   paper="beyond the paper", limit=-100 * _CLOSE, unit="×10⁻² of Σχ² less than without transfer"),
-            *(above(f"{r}: it harms where {100 * share:g} % of the labels are wrong",
+            *(above(f"{r}: wrong labels harm where they are {100 * share:g} % of all",
                     *_hundredfold(found, f"{r}: {100 * share:g} % flipped less none flipped"),
                     paper="beyond the paper; expected", unit="×10⁻² in Σχ²", why=why) for share in _FLIPPED),
         ]  # fmt: skip
