@@ -138,6 +138,14 @@ def test_real_stars_without_errors_are_scored_only_where_that_is_allowed(house: 
     assert json.loads(said.stdout)["scored"] > 300
 
 
+def test_the_notebook_for_astronomers_runs_from_its_first_cell_to_its_last(house: Path):
+    cells = _json(house / "docs" / "notebook.ipynb")["cells"]
+    code = "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    done = run(house / "docs", sys.executable, "-c", f"{code}\nprint(counts['scored'], len(scan))", MPLBACKEND="agg")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["4", "95"]
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -240,6 +248,8 @@ def test_status_doctor_and_ui_know_the_servers(house: Path, standing):
     shown = run(house, "exsitu", "ui", "--no-browser").stdout
     assert standing[0].removesuffix("/api") in shown
     assert standing[1] in shown
+    pages = standing[0].removesuffix("/api")
+    assert ask(f"{pages}/ui-settings")["api_url"] == standing[0]  # Prefect's pages ask the port that was given
 
 
 def test_mlflows_server_shows_the_runs_models_and_pictures_of_the_stages(house: Path, standing):
