@@ -44,6 +44,11 @@ def test_a_package_that_is_missing_or_not_as_pinned_is_named_with_its_pin():
     assert found["packages"].detail == "1 of 3 as pinned in pyproject.toml"
 
 
+def test_a_package_for_another_system_is_not_asked_for():
+    (packages,) = versions(["numpy>=2,<3", "no-such-package>=4; sys_platform == 'amiga'"])
+    assert packages.detail == "1 of 1 as pinned in pyproject.toml"
+
+
 def test_another_python_is_wrong(root):
     text = (root / "pyproject.toml").read_text().replace('requires-python = ">=3.11"', 'requires-python = ">=3.99"')
     (root / "pyproject.toml").write_text(text)

@@ -115,8 +115,9 @@ def versions(dependencies: list[str]) -> Iterator[Finding]:
         One a package that is missing or not as pinned; one for all the others together.
     """
     good = 0
-    for text in dependencies:
-        requirement = Requirement(text)
+    meant = [(text, Requirement(text)) for text in dependencies]
+    here = [(text, wanted) for text, wanted in meant if wanted.marker is None or wanted.marker.evaluate()]
+    for text, requirement in here:
         try:
             version = metadata.version(requirement.name)
         except metadata.PackageNotFoundError:
@@ -126,7 +127,7 @@ def versions(dependencies: list[str]) -> Iterator[Finding]:
             good += 1
         else:
             yield Finding(requirement.name, fine=False, detail=f"{version}, needs {text}: `make install`")
-    yield Finding("packages", fine=good > 0, detail=f"{good} of {len(dependencies)} as pinned in pyproject.toml")
+    yield Finding("packages", fine=good > 0, detail=f"{good} of {len(here)} as pinned in pyproject.toml")
 
 
 def _commands() -> Iterator[Finding]:
