@@ -15,15 +15,15 @@ Name = StrEnum("Name", {name: name for name in EXPERIMENTS})  # a choice in Pref
 
 
 @flow(name="experiments", timeout_seconds=24 * 3600, description=__doc__)
-def experiments(names: tuple[Name, ...] = tuple(Name)) -> None:
+def experiments(names: tuple[Name, ...] = ()) -> None:
     """
     Run experiments that data, settings or code have changed for; the artifacts have their findings and figures.
 
     Args:
-        names: Experiments to look at; what is current is left alone, and no network is trained twice.
+        names: Experiments to look at, all of them if none is named; what is current is left alone.
     """
     with tasks.children_end_with_flow():
-        for name in names:
+        for name in names or Name:
             tasks.experiment(name.value)
         tasks.report()
 

@@ -212,10 +212,14 @@ def _html(block: Block) -> str:
             body = "\n".join(f"<tr>{''.join(f'<td>{html.escape(c)}</td>' for c in row)}</tr>" for row in rows)
             return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
         case Picture(path, caption):
-            data = base64.b64encode(path.read_bytes()).decode()
-            text = html.escape(caption)
-            return (
-                f'<figure><img alt="{text}" src="data:image/png;base64,{data}"><figcaption>{text}</figcaption></figure>'
-            )
+            data, text = path.read_bytes(), html.escape(caption)
+            source = f"data:image/png;base64,{base64.b64encode(data).decode()}"
+            image = f'<img alt="{text}" width="{_width(data)}" src="{source}">'
+            return f"<figure>{image}<figcaption>{text}</figcaption></figure>"
         case _:
             return f"<p>{html.escape(str(block))}</p>"
+
+
+def _width(png: bytes) -> int:
+    """Pixels of a page: half of the figure's own, so that its letters are about as large as the text's."""
+    return int.from_bytes(png[16:20], "big") // 2

@@ -91,7 +91,9 @@ def test_progress_bars_are_left_out_of_what_is_kept(tasks: ModuleType):
     assert tasks._lines("a\n  10%\r  50%\r100% done\n\nb\n") == ["a", "100% done", "b"]
 
 
-def test_the_form_of_the_experiments_offers_those_there_are(repository: Path):
+def test_the_form_of_the_experiments_offers_those_there_are_and_runs_all_if_none_is_chosen(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+):
     from prefect.utilities.callables import parameter_schema
 
     from exsitu.experiments.registry import EXPERIMENTS
@@ -101,8 +103,13 @@ def test_the_form_of_the_experiments_offers_those_there_are(repository: Path):
     spec.loader.exec_module(module)
     schema = parameter_schema(module.experiments).model_dump()
     assert schema["definitions"]["Name"]["enum"] == list(EXPERIMENTS)
-    assert schema["properties"]["names"]["default"] == list(EXPERIMENTS)
     assert schema["properties"]["names"]["description"]
+    ran = []
+    monkeypatch.setattr(module.tasks, "experiment", ran.append)
+    monkeypatch.setattr(module.tasks, "report", lambda: ran.append("report"))
+    module.experiments.fn()
+    module.experiments.fn([module.Name.E6])
+    assert ran == [*EXPERIMENTS, "report", "E6", "report"]
 
 
 def test_an_experiment_shows_its_findings_beside_the_papers(tasks, monkeypatch, tmp_path):

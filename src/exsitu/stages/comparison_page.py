@@ -1,5 +1,6 @@
 """The comparison report: one HTML page of what `exsitu.stages.compare` measured, with a card a model."""
 
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ from exsitu.tracking import flat
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 _IN_A_ROW = 3
 """Toomre diagrams beside that of the truth."""
@@ -162,8 +165,13 @@ def _differences(groups: Mapping[str, list[Contender]]) -> Block:
     rows = dict.fromkeys(row for card in cards.values() for row in card)
     own = {"weights SHA-256", "weights_sha256", "model digest", "MLflow run"}
     shown = [
-        (row, *(card.get(row, "") for card in cards.values()))
+        (row, *(_short(card.get(row, "")) for card in cards.values()))
         for row in rows
         if row not in own and len({card.get(row) for card in cards.values()}) > 1
     ]
     return Table(("", *cards), shown) if shown else "In nothing that their cards tell but their weights."
+
+
+def _short(value: str) -> str:
+    """A digest by its start: in full it stands in the card."""
+    return f"{value[:12]}…" if _DIGEST.fullmatch(value) else value
