@@ -75,6 +75,15 @@ def test_the_log_loss_is_scikit_learns_and_stays_finite(stars):
     assert log_loss([0.0, 1.0], np.array([True, False])) == pytest.approx(-np.log(1e-6), rel=1e-3)
 
 
+def test_reliability_takes_other_bins():
+    score, accreted = np.array([0.0, 0.04, 0.5, 0.52, 1.0]), np.array([False, True, True, True, False])
+    table = reliability(score, accreted, np.linspace(0.0, 1.0, 11))
+    held = table[table["stars"] > 0]
+    assert held["stars"].tolist() == [2, 2, 1]
+    assert held["observed"].tolist() == [0.5, 1.0, 0.0]
+    assert held["predicted"].tolist() == pytest.approx([0.02, 0.51, 1.0])
+
+
 def test_reliability_counts_every_star_in_its_bin():
     table = reliability([0.0, 0.05, 0.07, 0.95, 1.0], np.array([False, True, False, True, True]))
     assert list(table["low"]) == list(EDGES[:-1])

@@ -3,12 +3,11 @@ import pandas as pd
 import pytest
 
 from exsitu.evaluation import metrics
+from exsitu.evaluation.calibration import reliability
 from exsitu.evaluation.curves import (
     over_seeds,
     purity_over_seeds,
-    reliability,
     roc_over_seeds,
-    weighted_reliability,
 )
 from exsitu.evaluation.panels import purity_figure, reliability_figure
 
@@ -44,31 +43,12 @@ def test_purity_is_that_of_the_cut_with_this_efficiency():
     assert curve.between(0.0, 1.0).all()
 
 
-def test_reliability_counts_every_star_once_and_gives_the_fraction_of_its_bin():
-    score, accreted = np.array([0.0, 0.04, 0.5, 0.52, 1.0]), np.array([False, True, True, True, False])
-    table = reliability(score, accreted, bins=10)
-    assert table["stars"].tolist() == [2, 2, 1]
-    assert table["accreted_fraction"].tolist() == [0.5, 1.0, 0.0]
-    assert table["score"].tolist() == pytest.approx([0.02, 0.51, 1.0])
-
-
-def test_the_score_of_a_loss_with_weights_is_the_weighted_fraction():
-    fraction, weight = 0.1, 7.0
-    grid = np.linspace(0.001, 0.999, 9999)
-    loss = -(weight * fraction * np.log(grid) + (1.0 - fraction) * np.log(1.0 - grid))
-    assert weighted_reliability(grid[loss.argmin()], weight) == pytest.approx(fraction, abs=1e-3)
-
-
-def test_a_weight_of_one_leaves_score_and_fraction_alike():
-    assert weighted_reliability([0.0, 0.3, 1.0], 1.0) == pytest.approx([0.0, 0.3, 1.0])
-
-
 def test_figures_draw_a_band_where_there_are_seeds_and_no_bin_of_few_stars():
     score, accreted = stars()
     single = purity_over_seeds([score], accreted)
     several = purity_over_seeds([score, stars(seed=2)[0]], accreted)
     axes = purity_figure({"a": single, "b": several}).axes[0]
     assert (len(axes.lines), len(axes.collections)) == (2, 1)
-    table = reliability(score, accreted)
+    table = reliability(score, accreted, np.linspace(0.0, 1.0, 21))
     drawn = reliability_figure({"a": table}, 5.0, min_stars=50).axes[0].lines[2]
     assert len(drawn.get_xdata()) == (table["stars"] >= 50).sum() < len(table)

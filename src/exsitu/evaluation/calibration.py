@@ -135,9 +135,9 @@ def log_loss(probability: ArrayLike, accreted: ArrayLike) -> float:
     return float(-np.mean(np.where(truth, np.log(values), np.log1p(-values))))
 
 
-def reliability(probability: ArrayLike, accreted: ArrayLike) -> pd.DataFrame:
+def reliability(probability: ArrayLike, accreted: ArrayLike, edges: ArrayLike = EDGES) -> pd.DataFrame:
     """
-    Observed accreted share of stars of about equal probability.
+    Observed accreted share of stars of about equal probability (Murphy & Winkler 1977).
 
     Parameters
     ----------
@@ -145,11 +145,13 @@ def reliability(probability: ArrayLike, accreted: ArrayLike) -> pd.DataFrame:
         That a star is accreted.
     accreted : array_like of bool, shape (n_stars,)
         The truth.
+    edges : array_like, shape (n_bins + 1,)
+        Of the bins, from 0 to 1.
 
     Returns
     -------
     DataFrame
-        A row a bin of `EDGES`: ``low``, ``high``, ``stars``, ``predicted`` (mean probability), ``observed`` (accreted
+        A row a bin: ``low``, ``high``, ``stars``, ``predicted`` (mean probability), ``observed`` (accreted
         share); the last two NaN where there is no star.
 
     Raises
@@ -158,15 +160,16 @@ def reliability(probability: ArrayLike, accreted: ArrayLike) -> pd.DataFrame:
         If a probability is not finite, shapes differ, or all stars are of one kind.
     """
     values = scores_of(probability)
-    truth, count = truth_of(accreted, values.size), len(EDGES) - 1
-    number = np.clip(np.searchsorted(EDGES, values, side="right") - 1, 0, count - 1)
+    limits = np.asarray(edges, np.float64)
+    truth, count = truth_of(accreted, values.size), len(limits) - 1
+    number = np.clip(np.searchsorted(limits, values, side="right") - 1, 0, count - 1)
     stars = np.bincount(number, minlength=count)
     with np.errstate(invalid="ignore"):  # no star: 0 / 0 is the NaN that is promised
         found = {
             "predicted": np.bincount(number, values, minlength=count) / stars,
             "observed": np.bincount(number, truth, minlength=count) / stars,
         }
-    return pd.DataFrame({"low": EDGES[:-1], "high": EDGES[1:], "stars": stars, **found})
+    return pd.DataFrame({"low": limits[:-1], "high": limits[1:], "stars": stars, **found})
 
 
 def calibration_error(probability: ArrayLike, accreted: ArrayLike) -> float:

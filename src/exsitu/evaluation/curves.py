@@ -1,4 +1,4 @@
-"""Curves of networks that can be set side by side: the mean over seeds with its range, purity, reliability."""
+"""Curves of networks that can be set side by side: the mean over seeds with its range, purity."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from exsitu.evaluation.checks import Floats, scores_of, truth_of
+from exsitu.evaluation.checks import Floats
 from exsitu.evaluation.metrics import roc
 
 REJECTION: Floats = np.geomspace(1e-4, 1.0, 161)
@@ -86,65 +86,3 @@ def _purity(score: ArrayLike, accreted: ArrayLike) -> pd.DataFrame:
     curve = curve.drop_duplicates("efficiency_accreted")  # the tightest cut that reaches it
     found = curve["efficiency_accreted"] * truth.sum()
     return curve.assign(purity=found / (found + curve["efficiency_in_situ"] * (~truth).sum()))
-
-
-def reliability(score: ArrayLike, accreted: ArrayLike, bins: int = 20) -> pd.DataFrame:
-    """
-    Accreted fraction of the stars of a score (Murphy & Winkler 1977).
-
-    Parameters
-    ----------
-    score : array_like, shape (n_stars,)
-        Network output, 1 is accreted.
-    accreted : array_like of bool, shape (n_stars,)
-        The truth.
-    bins : int
-        Equal bins of the score.
-
-    Returns
-    -------
-    DataFrame
-        A row a bin that holds a star: ``low``, ``high`` (its edges), ``score`` (mean), ``accreted_fraction``,
-        ``stars``.
-
-    Raises
-    ------
-    InputError
-        If a score is not finite, shapes differ, or all stars are of one kind.
-    """
-    values = scores_of(score)
-    truth = truth_of(accreted, values.size)
-    number = np.minimum((values * bins).astype(np.int64), bins - 1)
-    stars = np.bincount(number, minlength=bins)
-    held = stars > 0
-    edges = np.linspace(0.0, 1.0, bins + 1)
-    return pd.DataFrame(
-        {
-            "low": edges[:-1][held],
-            "high": edges[1:][held],
-            "score": np.bincount(number, values, bins)[held] / stars[held],
-            "accreted_fraction": np.bincount(number, truth, bins)[held] / stars[held],
-            "stars": stars[held],
-        }
-    )
-
-
-def weighted_reliability(score: ArrayLike, weight: float) -> Floats:
-    """
-    Accreted fraction that an exact network's score stands for, where accreted stars weighed more in its training.
-
-    Parameters
-    ----------
-    score : array_like
-        Network output.
-    weight : float
-        Weight of an accreted star in the loss; an in situ star has 1.
-
-    Returns
-    -------
-    ndarray
-        ``score / (score + weight (1 - score))``: a loss with weights is least where the score is the weighted
-        fraction (Elkan 2001, Theorem 2).
-    """
-    values = np.asarray(score, dtype=np.float64)
-    return np.asarray(values / (values + weight * (1.0 - values)))

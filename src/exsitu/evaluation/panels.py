@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from exsitu.evaluation.curves import weighted_reliability
+from exsitu.evaluation.calibration import weights_undone
 from exsitu.evaluation.style import GREY, PALETTE, look, new_figure, styled
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def reliability_figure(tables: Mapping[str, pd.DataFrame], weight: float, min_st
     Parameters
     ----------
     tables : mapping of str to DataFrame
-        Name of each network and what `exsitu.evaluation.curves.reliability` gave.
+        Name of each network and what `exsitu.evaluation.calibration.reliability` gave.
     weight : float
         Weight of an accreted star in the training.
     min_stars : int
@@ -148,10 +148,10 @@ def reliability_figure(tables: Mapping[str, pd.DataFrame], weight: float, min_st
     axes = figure.subplots()
     exact = np.linspace(0.0, 1.0, 201)
     axes.plot(exact, exact, color=GREY, linewidth=0.9, linestyle=":", label="score = fraction")
-    axes.plot(exact, weighted_reliability(exact, weight), color=GREY, linewidth=0.9, label="exact, as weighted")
+    axes.plot(exact, weights_undone(1.0, weight)(exact), color=GREY, linewidth=0.9, label="exact, as weighted")
     for number, (name, table) in enumerate(tables.items()):
         shown = table[table["stars"] >= min_stars]
-        axes.plot(shown["score"], shown["accreted_fraction"], marker="o", markersize=3, label=name, **look(number))
+        axes.plot(shown["predicted"], shown["observed"], marker="o", markersize=3, label=name, **look(number))
     axes.set_xlim(0.0, 1.0)
     axes.set_ylim(0.0, 1.0)
     axes.set_xlabel(r"network score  $S$")

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from exsitu.evaluation import curves, figures, panels
+from exsitu.evaluation.calibration import reliability
 from exsitu.evaluation.metrics import scan_cuts
 from exsitu.pages import Block, Heading, Picture, Table, as_html, printed
 from exsitu.provenance import publish_file
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+
+_SCORES = np.linspace(0.0, 1.0, 21)
+"""Bins of the reliability diagram."""
 
 _IN_A_ROW = 3
 """Toomre diagrams beside that of the truth."""
@@ -101,7 +105,7 @@ def _drawn(comparison: Comparison) -> Iterator[tuple[str, "Figure", str]]:
     least = settings.evaluation.min_selected
     told = f"Σχ² and purity against the score cut, where at least {least} stars are selected"
     yield "scan", panels.scans_figure(scans, least), told
-    reliable = {name: curves.reliability(found[0], truth) for name, found in scores.items()}
+    reliable = {name: reliability(found[0], truth, _SCORES) for name, found in scores.items()}
     told = (
         "Reliability: accreted fraction of the stars of a score. Training on stars like these weighs an accreted one "
         f"{comparison.weight:.3g} times as much as another: the grey line is what an exact network would show"
