@@ -150,6 +150,7 @@ def _rates(settings: Settings) -> list[dict[str, Any]]:
     return [
         *(row(name, rate, UNIT, limit=limit, target=targets.get(name)) for name, rate in rates.items()),
         row("training against that fit", mine, UNIT, limit=other, target=3.0),
+        row("the limit itself against that fit", limit, UNIT, limit=other),
     ]
 
 
