@@ -38,7 +38,7 @@ def test_stability_of_a_shifted_normal_is_jeffreys_divergence():
 def test_the_greatest_gap_is_scipys(seed, old, new):
     rng = np.random.default_rng(seed)
     one, other = rng.integers(0, 9, old).astype(float), rng.integers(2, 11, new).astype(float)
-    assert ks_distance(one, other) == pytest.approx(stats.ks_2samp(one, other).statistic, abs=1e-12)
+    assert ks_distance(one, other) == pytest.approx(stats.ks_2samp(one, other, method="asymp").statistic, abs=1e-12)
 
 
 def test_stars_in_bins_that_were_empty_give_a_large_number_and_no_infinite_one():
