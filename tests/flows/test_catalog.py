@@ -1,14 +1,18 @@
 """The main job goes the whole way, and a second time does nothing that is current."""
 
+import contextlib
 import json
 import socket
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
+from mlflow import MlflowClient
 from project import copy_project, run
 
 from exsitu.operations.asking import ask
@@ -316,7 +320,9 @@ def test_a_promotion_starts_the_release_by_its_event(house: Path, server: str):
     assert champion["weights_sha256"] in {m["model"]["weights_sha256"] for m in manifests}
 
 
-def test_a_run_under_way_when_all_is_stopped_is_done_again_after_the_restart(house: Path, server: str):
+@contextlib.contextmanager
+def _training_under_way(house: Path, server: str) -> Iterator[str]:
+    """A nightly training in the middle of a pretraining that takes long; settings are as before once it was left."""
     path, log = house / "params.yaml", house / ".servers/worker.log"
     before, said = path.read_text(), log.stat().st_size
     path.write_text(before.replace("pretraining: 2", "pretraining: 50"))  # long enough to be stopped under way
@@ -324,12 +330,41 @@ def test_a_run_under_way_when_all_is_stopped_is_done_again_after_the_restart(hou
         started = _start(server, "nightly-train", promote=False)
         while b"pretrain-" not in log.read_bytes()[said:]:  # earlier runs said so too
             time.sleep(0.5)
+        yield started
+    finally:
+        path.write_text(before)
+
+
+def _half_written(house: Path) -> list[Path]:
+    return [p for name in ("build", "releases") for p in (house / name).glob(".*") if p.is_dir()]
+
+
+def _versions(house: Path) -> set[str]:
+    client = MlflowClient(f"sqlite:///{house / 'mlruns/mlflow.db'}")
+    return {str(found.version) for found in client.search_model_versions("name = 'exsitu'")}
+
+
+def test_a_run_whose_worker_is_killed_crashes_and_is_done_again(house: Path, server: str):
+    kept = _versions(house), sorted(p.name for p in (house / "releases").iterdir())
+    with _training_under_way(house, server) as started:
+        worker = psutil.Process(_json(house / ".servers/worker.json")["pid"])
+        for process in (worker, *worker.children(recursive=True)):
+            process.kill()
+    again = run(house, "exsitu", "up")
+    assert again.returncode == 0, again.stderr
+    done = _finished(server, started)
+    assert (done["state_type"], done["run_count"]) == ("COMPLETED", 2), done["state"]["message"]
+    states = ask(f"{server}/flow_run_states/?flow_run_id={started}")
+    assert "CRASHED" in {state["type"] for state in states}
+    assert (_versions(house), sorted(p.name for p in (house / "releases").iterdir())) == kept
+
+
+def test_a_run_under_way_when_all_is_stopped_is_done_again_after_the_restart(house: Path, server: str):
+    with _training_under_way(house, server) as started:
         stopped = run(house, "exsitu", "down")
         assert stopped.returncode == 0, stopped.stderr
         assert "AwaitingRetry" in stopped.stderr
-    finally:
-        path.write_text(before)
-    assert not [p for p in (house / "build").glob(".*") if p.is_dir()], "a stage left something half-written"
+    assert not _half_written(house), "a stage left something half-written"
     ports = server.rsplit(":", 1)[1].removesuffix("/api"), str(_free_port())
     again = run(house, "exsitu", "up", "--prefect-port", ports[0], "--mlflow-port", ports[1])
     assert again.returncode == 0, again.stderr
