@@ -43,6 +43,7 @@ FLOORS = {
     "cli_help": 6,
     "cli_mocks": 6,
     "cli_operations": 6,
+    "cli_paths": 6,
 }
 
 TOOLS = {

@@ -15,28 +15,27 @@ from exsitu.cli_experiments import experiment, report
 from exsitu.cli_help import EXIT_CODES, Group, end_in_order
 from exsitu.cli_mocks import mocks
 from exsitu.cli_operations import completion, doctor, down, status, ui, up, watch
+from exsitu.cli_paths import (
+    ADAPTED,
+    BUILD,
+    CHAMPION,
+    DATA,
+    EVALUATION,
+    FILE,
+    FOLDER,
+    GATES,
+    MODELS,
+    PARTICLES,
+    PRETRAINED,
+    RELEASES,
+    SAMPLES,
+    SUITES,
+    TRANSFERRED,
+)
 from exsitu.errors import SettingsError
 
 if TYPE_CHECKING:
     from exsitu.settings import Settings
-
-DATA = Path("data")
-BUILD = Path("build")
-SAMPLES = BUILD / "samples"
-PRETRAINED = BUILD / "pretrained"
-TRANSFERRED = BUILD / "transfer"
-EVALUATION = BUILD / "evaluation"
-ADAPTED = BUILD / "adapted"
-# Where a champion's weights may lie; the MLflow registry is asked next.
-MODELS = (ADAPTED, BUILD / "adapted-real")
-RELEASES = Path("releases")
-REPORTS = BUILD / "gates"
-PARTICLES = BUILD / "particles"
-SUITES = Path("expectations")
-CHAMPION = Path("champion.json")
-
-_FOLDER = click.Path(path_type=Path)
-_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 def _log_to_stderr() -> None:
@@ -56,7 +55,7 @@ def _done(wrote: Path, then: str) -> None:
     cls=Group, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.version_option(__version__)
-@click.option("--params", type=_FILE, default=Path("params.yaml"), show_default=True, help="Settings to read.")
+@click.option("--params", type=FILE, default=Path("params.yaml"), show_default=True, help="Settings to read.")
 @click.option("--profile", help="Profile to use instead of the one the settings name.")
 @click.pass_context
 def main(ctx: click.Context, params: Path, profile: str | None) -> None:
@@ -82,32 +81,32 @@ _progress = click.option("--progress/--no-progress", default=True, help="Show pr
 
 
 @main.command()
-@click.option("--output", type=_FOLDER, default=DATA, show_default=True, help="Folder to make.")
+@click.option("--output", type=FOLDER, default=DATA, show_default=True, help="Folder to make.")
 @_progress
 @click.pass_context
 def data(ctx: click.Context, *, output: Path, progress: bool) -> None:
     """Build or import the surveys; present and current ones are left alone."""
     from exsitu.stages.data import make_data
 
-    if make_data(_settings(ctx), output=output, reports=REPORTS, suites=SUITES, kept=PARTICLES, progress=progress):
+    if make_data(_settings(ctx), output=output, reports=GATES, suites=SUITES, kept=PARTICLES, progress=progress):
         _done(output, f"dvc add {output}, then exsitu prepare (or dvc repro)")
 
 
 @main.command()
-@click.option("--data", "source", type=_FOLDER, default=DATA, show_default=True, help="What `exsitu data` made.")
-@click.option("--output", type=_FOLDER, default=SAMPLES, show_default=True, help="Folder to write.")
+@click.option("--data", "source", type=FOLDER, default=DATA, show_default=True, help="What `exsitu data` made.")
+@click.option("--output", type=FOLDER, default=SAMPLES, show_default=True, help="Folder to write.")
 @click.pass_context
 def prepare(ctx: click.Context, source: Path, output: Path) -> None:
     """Cut, label and split the surveys into samples."""
     from exsitu.stages.prepare import prepare as run
 
-    run(_settings(ctx), data=source, output=output, reports=REPORTS, suites=SUITES)
+    run(_settings(ctx), data=source, output=output, reports=GATES, suites=SUITES)
     _done(output, "exsitu pretrain")
 
 
 @main.command()
-@click.option("--samples", type=_FOLDER, default=SAMPLES, show_default=True, help="What `exsitu prepare` wrote.")
-@click.option("--output", type=_FOLDER, default=PRETRAINED, show_default=True, help="Folder to write.")
+@click.option("--samples", type=FOLDER, default=SAMPLES, show_default=True, help="What `exsitu prepare` wrote.")
+@click.option("--output", type=FOLDER, default=PRETRAINED, show_default=True, help="Folder to write.")
 @_progress
 @click.pass_context
 def pretrain(ctx: click.Context, *, samples: Path, output: Path, progress: bool) -> None:
@@ -120,9 +119,9 @@ def pretrain(ctx: click.Context, *, samples: Path, output: Path, progress: bool)
 
 @main.command()
 @click.argument("variant")
-@click.option("--samples", type=_FOLDER, default=SAMPLES, show_default=True, help="What `exsitu prepare` wrote.")
-@click.option("--pretrained", type=_FOLDER, default=PRETRAINED, show_default=True, help="Model to start from.")
-@click.option("--output", type=_FOLDER, help="Folder to write.  [default: build/transfer/VARIANT]")
+@click.option("--samples", type=FOLDER, default=SAMPLES, show_default=True, help="What `exsitu prepare` wrote.")
+@click.option("--pretrained", type=FOLDER, default=PRETRAINED, show_default=True, help="Model to start from.")
+@click.option("--output", type=FOLDER, help="Folder to write.  [default: build/transfer/VARIANT]")
 @_progress
 @click.pass_context
 def transfer(
@@ -140,9 +139,9 @@ def transfer(
 
 
 @main.command()
-@click.option("--samples", type=_FOLDER, default=SAMPLES, show_default=True, help="What `exsitu prepare` wrote.")
-@click.option("--variants", type=_FOLDER, default=TRANSFERRED, show_default=True, help="Folder of the variants.")
-@click.option("--output", type=_FOLDER, default=EVALUATION, show_default=True, help="Folder to write.")
+@click.option("--samples", type=FOLDER, default=SAMPLES, show_default=True, help="What `exsitu prepare` wrote.")
+@click.option("--variants", type=FOLDER, default=TRANSFERRED, show_default=True, help="Folder of the variants.")
+@click.option("--output", type=FOLDER, default=EVALUATION, show_default=True, help="Folder to write.")
 @click.pass_context
 def evaluate(ctx: click.Context, samples: Path, variants: Path, output: Path) -> None:
     """Compare the transfer variants, choose one and its score cut, and say whether it may be promoted."""
@@ -154,11 +153,11 @@ def evaluate(ctx: click.Context, samples: Path, variants: Path, output: Path) ->
 
 @main.command()
 @click.option("--variant", help="Recipe to apply instead of the best.")
-@click.option("--stars", type=_FILE, multiple=True, help="Labelled stars to use instead of the sample.")
-@click.option("--samples", type=_FOLDER, default=SAMPLES, show_default=True, help="What `exsitu prepare` wrote.")
-@click.option("--pretrained", type=_FOLDER, default=PRETRAINED, show_default=True, help="Model to start from.")
-@click.option("--evaluation", type=_FOLDER, default=EVALUATION, show_default=True, help="What `exsitu evaluate` wrote.")
-@click.option("--output", type=_FOLDER, default=ADAPTED, show_default=True, help="Folder to write.")
+@click.option("--stars", type=FILE, multiple=True, help="Labelled stars to use instead of the sample.")
+@click.option("--samples", type=FOLDER, default=SAMPLES, show_default=True, help="What `exsitu prepare` wrote.")
+@click.option("--pretrained", type=FOLDER, default=PRETRAINED, show_default=True, help="Model to start from.")
+@click.option("--evaluation", type=FOLDER, default=EVALUATION, show_default=True, help="What `exsitu evaluate` wrote.")
+@click.option("--output", type=FOLDER, default=ADAPTED, show_default=True, help="Folder to write.")
 @_progress
 @click.pass_context
 def adapt(
@@ -190,15 +189,15 @@ def adapt(
 
 
 @main.command()
-@click.option("--model", type=_FOLDER, default=ADAPTED, show_default=True, help="Adapted model to promote.")
+@click.option("--model", type=FOLDER, default=ADAPTED, show_default=True, help="Adapted model to promote.")
 @click.option("--run", "run_id", help="MLflow run of an adapted model to promote instead.")
 @click.option("--to", "version", help="Go back to this version, which was champion before; no criterion is asked.")
 @click.option("--dry-run", is_flag=True, help="Print each criterion with its numbers, and change nothing.")
 @click.option("--force", is_flag=True, help="Promote even if a criterion fails; needs --reason.")
 @click.option("--reason", help="Why, for the log promotions.jsonl.")
 @click.option("--name", help="Registered model to promote in.  [default: tracking.model_name of params.yaml]")
-@click.option("--samples", type=_FOLDER, default=SAMPLES, show_default=True, help="What `exsitu prepare` wrote.")
-@click.option("--champion", type=_FILE, default=CHAMPION, show_default=True, help="File that names the champion.")
+@click.option("--samples", type=FOLDER, default=SAMPLES, show_default=True, help="What `exsitu prepare` wrote.")
+@click.option("--champion", type=FILE, default=CHAMPION, show_default=True, help="File that names the champion.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 @click.pass_context
 def promote(
@@ -243,13 +242,13 @@ def promote(
 
 @main.command()
 @click.argument("survey")
-@click.option("--input", "path", type=_FILE, help="File of the survey, where params.yaml does not know its name.")
+@click.option("--input", "path", type=FILE, help="File of the survey, where params.yaml does not know its name.")
 @click.option("--release", "data_release", help="Data release of that file, such as gaia_dr3; guessed otherwise.")
 @click.option("--drop-repeats", is_flag=True, help="Keep the first of rows that share a source_id.")
 @click.option("--allow-empty", is_flag=True, help="Publish the scores even where no star is selected.")
 @click.option("--version", help="Version to write.  [default: the next of the survey]")
-@click.option("--releases", type=_FOLDER, default=RELEASES, show_default=True, help="Folder of releases.")
-@click.option("--champion", type=_FILE, default=CHAMPION, show_default=True, help="File that names the champion.")
+@click.option("--releases", type=FOLDER, default=RELEASES, show_default=True, help="Folder of releases.")
+@click.option("--champion", type=FILE, default=CHAMPION, show_default=True, help="File that names the champion.")
 @_progress
 @click.pass_context
 def release(
@@ -281,14 +280,14 @@ def release(
         champion_file=champion,
         models=MODELS,
         suites=SUITES,
-        reports=REPORTS,
+        reports=GATES,
         progress=progress,
     )
     _done(wrote, f"exsitu verify {wrote}")
 
 
 @main.command()
-@click.argument("folder", type=_FOLDER)
+@click.argument("folder", type=FOLDER)
 @click.option("--audit", is_flag=True, help="Compare with the survey's truth, where the settings name one.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 @click.pass_context
@@ -302,15 +301,15 @@ def verify(ctx: click.Context, folder: Path, *, audit: bool, as_json: bool) -> N
 
 
 @main.command()
-@click.option("--input", "path", type=_FOLDER, required=True, help="Stars, in any format exsitu reads, or as HATS.")
-@click.option("--output", type=_FOLDER, help="Parquet file to write (of HATS: folder): row, source_id, score, flags.")
+@click.option("--input", "path", type=FOLDER, required=True, help="Stars, in any format exsitu reads, or as HATS.")
+@click.option("--output", type=FOLDER, help="Parquet file to write (of HATS: folder): row, source_id, score, flags.")
 @click.option("--release", "data_release", help="Data release of the file, such as gaia_dr3; guessed otherwise.")
-@click.option("--model", type=_FOLDER, help="Model folder to use instead of the champion.")
+@click.option("--model", type=FOLDER, help="Model folder to use instead of the champion.")
 @click.option("--cut", type=click.FloatRange(0, 1), help="Score cut to count with instead of the champion's.")
 @click.option("--allow-missing-errors", is_flag=True, help="Score stars without a parallax error, uncut and flagged.")
 @click.option("--draws", type=click.IntRange(0), default=0, show_default=True, help="Draws of the errors for a spread.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draws.")
-@click.option("--champion", type=_FILE, default=CHAMPION, show_default=True, help="File that names the champion.")
+@click.option("--champion", type=FILE, default=CHAMPION, show_default=True, help="File that names the champion.")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 @click.pass_context
 def score(
@@ -354,7 +353,7 @@ def score(
 
 
 @main.command()
-@click.option("--output", type=_FOLDER, default=SUITES, show_default=True, help="Folder to write.")
+@click.option("--output", type=FOLDER, default=SUITES, show_default=True, help="Folder to write.")
 def expectations(output: Path) -> None:
     """Write the expectation suites anew from the registry of columns."""
     from exsitu.gates import write_suites

@@ -5,23 +5,17 @@ from pathlib import Path
 
 import click
 
-BUILD = Path("build")
-TRANSFERRED = BUILD / "transfer"
-SAMPLES = BUILD / "samples"
-EVALUATION = BUILD / "evaluation"
-
-_FOLDER = click.Path(path_type=Path)
-_FILE = click.Path(path_type=Path, dir_okay=False)
+from exsitu.cli_paths import BUILD, EVALUATION, FILE, FOLDER, SAMPLES, TRANSFERRED
 
 
 @click.command()
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
-@click.option("--html", "page", type=_FILE, help="Write the report: figures, numbers and model cards in one file.")
+@click.option("--html", "page", type=FILE, help="Write the report: figures, numbers and model cards in one file.")
 @click.option("--sample", default="target", show_default=True, help="Whose test stars models are measured on.")
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
-@click.option("--evaluation", type=_FOLDER, default=EVALUATION, show_default=True, help="What `exsitu evaluate` wrote.")
-@click.option("--samples", type=_FOLDER, default=SAMPLES, show_default=True, help="What `exsitu prepare` wrote.")
-@click.option("--variants", type=_FOLDER, default=TRANSFERRED, show_default=True, help="What `exsitu transfer` wrote.")
+@click.option("--evaluation", type=FOLDER, default=EVALUATION, show_default=True, help="What `exsitu evaluate` wrote.")
+@click.option("--samples", type=FOLDER, default=SAMPLES, show_default=True, help="What `exsitu prepare` wrote.")
+@click.option("--variants", type=FOLDER, default=TRANSFERRED, show_default=True, help="What `exsitu transfer` wrote.")
 @click.pass_context
 def compare(
     ctx: click.Context,

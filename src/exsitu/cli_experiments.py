@@ -4,13 +4,8 @@ from pathlib import Path
 
 import click
 
+from exsitu.cli_paths import DATA, EXPERIMENTS, FOLDER, REPORTS
 from exsitu.errors import SettingsError
-
-DATA = Path("data")
-KEPT = Path("build/experiments")
-REPORT = Path("reports")
-
-_FOLDER = click.Path(path_type=Path)
 
 
 @click.command()
@@ -19,8 +14,8 @@ _FOLDER = click.Path(path_type=Path)
 @click.option("--seeds", type=click.IntRange(1), help="Networks of each kind.  [default: params]")
 @click.option("--again", is_flag=True, help="Measure and draw anew what is current; no network is trained twice.")
 @click.option("--processes", type=click.IntRange(1), help="At most so many at a time.  [default: one a core]")
-@click.option("--data", type=_FOLDER, default=DATA, show_default=True, help="What `exsitu data` made.")
-@click.option("--output", type=_FOLDER, default=KEPT, show_default=True, help="Folder of all experiments.")
+@click.option("--data", type=FOLDER, default=DATA, show_default=True, help="What `exsitu data` made.")
+@click.option("--output", type=FOLDER, default=EXPERIMENTS, show_default=True, help="Folder of all experiments.")
 @click.option("--progress/--no-progress", default=True, help="Show progress bars.")
 @click.pass_context
 def experiment(
@@ -63,8 +58,10 @@ def experiment(
 
 
 @click.command()
-@click.option("--experiments", type=_FOLDER, default=KEPT, show_default=True, help="What `exsitu experiment` wrote.")
-@click.option("--output", type=_FOLDER, default=REPORT, show_default=True, help="Folder to write.")
+@click.option(
+    "--experiments", type=FOLDER, default=EXPERIMENTS, show_default=True, help="What `exsitu experiment` wrote."
+)
+@click.option("--output", type=FOLDER, default=REPORTS, show_default=True, help="Folder to write.")
 def report(experiments: Path, output: Path) -> None:
     """Set paper and results side by side, on one page of HTML and in Markdown."""
     from exsitu.experiments.report import write_report

@@ -5,18 +5,12 @@ from pathlib import Path
 
 import click
 
+from exsitu.cli_paths import CHECKED, FILE, FOLDER, GATES, MOCKS, PARTICLES, SUITES
 from exsitu.errors import SettingsError
 
-MOCKS = Path("build/mocks")
-KEPT = Path("build/particles")
-CHECKED = Path("build/mocks-check")
-REPORTS = Path("build/gates")
-SUITES = Path("expectations")
 POPULATION = "population"
 VIEWPOINTS = {"m12i": (0, 1, 2), "m12f": (0, 1), POPULATION: (0, 1, 2)}
 
-_FOLDER = click.Path(path_type=Path)
-_FILE = click.Path(path_type=Path, dir_okay=False)
 _progress = click.option("--progress/--no-progress", default=True, help="Show progress bars.")
 
 
@@ -55,7 +49,7 @@ def mocks() -> None:
     "--snapshots", type=click.IntRange(0), default=120, show_default=True, help="Of the histories; 0 makes none."
 )
 @click.option("--count", type=click.IntRange(1), help="Galaxies of the population, and of nothing else.")
-@click.option("--output", type=_FOLDER, default=MOCKS, show_default=True, help="Folder of galaxies; a folder each.")
+@click.option("--output", type=FOLDER, default=MOCKS, show_default=True, help="Folder of galaxies; a folder each.")
 @_progress
 @click.pass_context
 def make(
@@ -86,7 +80,7 @@ def make(
     seen_from = tuple(dict.fromkeys(viewpoints)) or VIEWPOINTS[galaxy]
     given = {"particle_mass_msun": particle_mass, "accreted_particle_mass_msun": accreted_particle_mass}
     masses = {name: mass for name, mass in given.items() if mass is not None}
-    files = {"reports": REPORTS, "suites": SUITES}
+    files = {"reports": GATES, "suites": SUITES}
     if (galaxy == POPULATION) != (count is not None):
         raise SettingsError("--count says how many galaxies a population has: give both, or neither")
     if count is not None:
@@ -112,7 +106,7 @@ def make(
         seed=seed,
         snapshots=snapshots,
         output=output,
-        kept=KEPT,
+        kept=PARTICLES,
         progress=progress,
         **files,
     )
@@ -121,12 +115,12 @@ def make(
 
 @mocks.command("import")
 @click.option(
-    "--slice", "slices", type=_FILE, multiple=True, required=True, help="HDF5 slice of ananke; repeat for more."
+    "--slice", "slices", type=FILE, multiple=True, required=True, help="HDF5 slice of ananke; repeat for more."
 )
-@click.option("--ids", type=_FILE, required=True, help="List of accreted star particles, .npy or .csv.")
+@click.option("--ids", type=FILE, required=True, help="List of accreted star particles, .npy or .csv.")
 @click.option("--galaxy", required=True, help="Name of the galaxy, such as m12i.")
 @click.option("--viewpoint", type=click.IntRange(0), required=True, help="Number of the viewpoint.")
-@click.option("--output", type=_FOLDER, default=MOCKS, show_default=True, help="Folder of galaxies; a folder each.")
+@click.option("--output", type=FOLDER, default=MOCKS, show_default=True, help="Folder of galaxies; a folder each.")
 @_progress
 @click.pass_context
 def import_(
@@ -160,13 +154,11 @@ def import_(
 
 
 @mocks.command()
-@click.argument("folders", type=_FOLDER, nargs=-1)
+@click.argument("folders", type=FOLDER, nargs=-1)
 @click.option("--viewpoint", type=click.IntRange(0), default=0, show_default=True, help="Number of the viewpoint.")
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON: name, paper, here, factor, holds.")
 @click.option("--strict", is_flag=True, help="Exit with 1 where something does not hold, or seeds disagree.")
-@click.option(
-    "--output", type=_FOLDER, default=CHECKED, show_default=True, help="Folder for the page and its pictures."
-)
+@click.option("--output", type=FOLDER, default=CHECKED, show_default=True, help="Folder for the page and its pictures.")
 @_progress
 @click.pass_context
 def check(

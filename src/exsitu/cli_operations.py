@@ -7,18 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from exsitu.cli_paths import BUILD, CHAMPION, DATA, FILE, RELEASES, SUITES
 from exsitu.errors import InputError
 
 if TYPE_CHECKING:
     from exsitu.operations.servers import State
 
-DATA = Path("data")
-BUILD = Path("build")
-RELEASES = Path("releases")
-CHAMPION = Path("champion.json")
-SUITES = Path("expectations")
 
-_FILE = click.Path(path_type=Path, dir_okay=False)
 _PORT = click.IntRange(1024, 65535)
 
 
@@ -53,7 +48,7 @@ def down() -> None:
 
 
 @click.command()
-@click.option("--champion", type=_FILE, default=CHAMPION, show_default=True, help="File that names the champion.")
+@click.option("--champion", type=FILE, default=CHAMPION, show_default=True, help="File that names the champion.")
 @click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")
 def status(*, champion: Path, as_json: bool) -> None:
     """
@@ -124,7 +119,7 @@ def _tell(states: "list[State]", *, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--input", "inputs", type=_FILE, multiple=True, help="File of new stars to look at too; repeat for more.")
+@click.option("--input", "inputs", type=FILE, multiple=True, help="File of new stars to look at too; repeat for more.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 @click.pass_context
 def watch(ctx: click.Context, *, inputs: tuple[Path, ...], as_json: bool) -> None:

@@ -11,6 +11,7 @@ from exsitu.evaluation.estimates import Estimate
 from exsitu.experiments.bench import Bench
 from exsitu.experiments.common import pretrained, table_of, transferred
 from exsitu.experiments.experiment import Claim, Experiment, Measured, Tables, above, cell, near
+from exsitu.experiments.recipe import hundredfold
 from exsitu.experiments.trial import Trial
 from exsitu.settings import Settings
 
@@ -124,7 +125,8 @@ def _claims(tables: Tables) -> list[Claim]:
     labelled, _ = cell(tables["sizes"], "ZM last", "training_accreted")
     why = f"{labelled:,.0f} stars carry the ZM label here"
     claims = [
-        above(f"ZM beats VM in the layers: {layers}", *_hundredfold(differences, f"VM less ZM, {layers}"),
+        above(f"ZM beats VM in the layers: {layers}",
+              *hundredfold(cell(differences, f"VM less ZM, {layers}", "sum_chi2")),
               paper=f"{100 * (_PAPER[f'VM {layers}'] - _PAPER[f'ZM {layers}']):.2f}", unit="×10⁻² in Σχ²", why=why)
         for layers in LAYERS
     ]  # fmt: skip
@@ -134,16 +136,11 @@ def _claims(tables: Tables) -> list[Claim]:
     cut, error = cell(found, "ZM last", "cut")
     return [
         *claims,
-        above("ZM in the last layer is the best of all", *_hundredfold(differences, nearest),
+        above("ZM in the last layer is the best of all", *hundredfold(cell(differences, nearest, "sum_chi2")),
               paper="0.01 below its nearest rival", unit=f"×10⁻² in Σχ²: {nearest}", why=f"best here: {best}"),
         near("the best cut of ZM last lies between 0.5 and 0.9", cut - 0.7, error, paper="0.75", within=0.2,
              unit="from 0.7"),
     ]  # fmt: skip
-
-
-def _hundredfold(table: pd.DataFrame, row: str) -> tuple[float, float]:
-    value, error = cell(table, row, "sum_chi2")
-    return 100 * value, 100 * error
 
 
 EXPERIMENT = Experiment(

@@ -10,13 +10,13 @@ import pandas as pd
 from exsitu.experiments.bench import Bench
 from exsitu.experiments.common import NETWORK_COLUMNS, Judged, minus, table_of
 from exsitu.experiments.experiment import Claim, Experiment, Measured, Tables, above, cell
+from exsitu.experiments.recipe import REPRESENTATIONS
 from exsitu.experiments.trial import Sample, Trial
 from exsitu.settings import Settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_REPRESENTATIONS = ("measured", "rest_frame")
 _KINDS = ("network", "trees")
 _AT = "efficiency_accreted_at_1pct"
 
@@ -25,7 +25,7 @@ def _trials(settings: Settings) -> Mapping[str, Trial]:
     start = Trial(sample=Sample(surveys=settings.data.pretraining.surveys[:1]))
     return {
         f"{representation}: {kind}": dataclasses.replace(start, representation=representation, kind=kind)
-        for representation, kind in product(_REPRESENTATIONS, _KINDS)
+        for representation, kind in product(REPRESENTATIONS, _KINDS)
     }
 
 
@@ -37,7 +37,7 @@ def _surveys(settings: Settings) -> tuple[str, ...]:
 def _measure(bench: Bench) -> Measured:
     networks: list[pd.DataFrame] = []
     differences: dict[str, Judged] = {}
-    for survey, representation in product(_surveys(bench.settings), _REPRESENTATIONS):
+    for survey, representation in product(_surveys(bench.settings), REPRESENTATIONS):
         judged = {kind: bench.judge(f"{representation}: {kind}", survey) for kind in _KINDS}
         name = f"{representation} on {survey}"
         differences[f"network less trees, {name}"] = minus(judged["network"], judged["trees"])
@@ -70,7 +70,7 @@ def _draw(measured: Measured, _: Settings) -> "Mapping[str, Figure]":
         _AT: r"$\varepsilon_A$ at $\varepsilon_I$ = 1 %",
         "sum_chi2": r"least $\Sigma\chi^2$",
     }
-    looks = {f"{r}: {k}": i + 7 * j for (i, r), (j, k) in product(enumerate(_REPRESENTATIONS), enumerate(_KINDS))}
+    looks = {f"{r}: {k}": i + 7 * j for (i, r), (j, k) in product(enumerate(REPRESENTATIONS), enumerate(_KINDS))}
     panels = {
         f"tested on {survey}": {str(name): curve for name, curve in members.groupby("name", sort=False)}
         for survey, members in measured.tables["roc"].groupby("group", sort=False)

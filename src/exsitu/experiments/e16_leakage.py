@@ -13,6 +13,7 @@ from exsitu.evaluation.estimates import estimates, judging
 from exsitu.experiments.bench import Bench
 from exsitu.experiments.common import NETWORK_COLUMNS, Judged, minus, table_of
 from exsitu.experiments.experiment import Claim, Experiment, Measured, Tables, above, cell, near
+from exsitu.experiments.recipe import REPRESENTATIONS
 from exsitu.experiments.samples import SPLITS, particle_blocks
 from exsitu.experiments.trial import Sample, Trial
 from exsitu.settings import Settings
@@ -20,7 +21,6 @@ from exsitu.settings import Settings
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_REPRESENTATIONS = ("measured", "rest_frame")
 _AT = "efficiency_accreted_at_1pct"
 _CLOSE = 0.02
 """Accreted efficiencies this near count as equal, as in E22."""
@@ -36,7 +36,7 @@ def _trials(settings: Settings) -> Mapping[str, Trial]:
         f"{representation}: by {split}": dataclasses.replace(
             start, representation=representation, sample=dataclasses.replace(start.sample, split=split)
         )
-        for representation, split in product(_REPRESENTATIONS, SPLITS)
+        for representation, split in product(REPRESENTATIONS, SPLITS)
     }
 
 
@@ -65,7 +65,7 @@ def _at_home(bench: Bench, label: str, split: str) -> Judged:
 def _judged(bench: Bench) -> dict[tuple[str, str], dict[str, Judged]]:
     """Each network by its split, for each representation and survey."""
     home, found = _survey(bench.settings), {}
-    for representation in _REPRESENTATIONS:
+    for representation in REPRESENTATIONS:
         labels = {split: f"{representation}: by {split}" for split in SPLITS}
         found[representation, home] = {split: _at_home(bench, label, split) for split, label in labels.items()}
         for survey in _elsewhere(bench.settings):
@@ -80,7 +80,7 @@ def _worth(gaps: Mapping[str, Judged], settings: Settings) -> dict[str, Judged]:
         f"{representation}, less that on {survey}": minus(
             gaps[f"{representation} on {home}"], gaps[f"{representation} on {survey}"]
         )
-        for representation, survey in product(_REPRESENTATIONS, _elsewhere(settings))
+        for representation, survey in product(REPRESENTATIONS, _elsewhere(settings))
     }
 
 

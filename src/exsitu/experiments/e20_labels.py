@@ -10,6 +10,7 @@ from exsitu.experiments.bench import Bench
 from exsitu.experiments.common import Judged, minus, pretrained, table_of, transferred
 from exsitu.experiments.e06_transfer import LAYERS
 from exsitu.experiments.experiment import Claim, Experiment, Measured, Tables, above, cell, near
+from exsitu.experiments.recipe import REPRESENTATIONS, hundredfold
 from exsitu.experiments.trial import Trial
 from exsitu.provenance import read_json
 from exsitu.settings import Settings
@@ -17,7 +18,6 @@ from exsitu.settings import Settings
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_REPRESENTATIONS = ("measured", "rest_frame")
 _STARS = (200, 1000, 5000, 20_000)
 _FLIPPED = (0.001, 0.01, 0.1)
 """Shares of wrong labels. ZM names a few stars in a thousand: one wrong label in a hundred outnumbers them."""
@@ -51,7 +51,7 @@ def _of(settings: Settings, representation: str) -> dict[str, Trial]:
 
 
 def _trials(settings: Settings) -> Mapping[str, Trial]:
-    return {f"{r}: {name}": trial for r in _REPRESENTATIONS for name, trial in _of(settings, r).items()}
+    return {f"{r}: {name}": trial for r in REPRESENTATIONS for name, trial in _of(settings, r).items()}
 
 
 def _labelled(bench: Bench, label: str) -> dict[str, float]:
@@ -68,11 +68,11 @@ def _table(
     bench: Bench, judged: Mapping[str, Judged], names: list[str], column: str, values: list[float]
 ) -> pd.DataFrame:
     """Rows of each representation, in the order of the names, with what they are drawn against."""
-    labels = [f"{representation}: {name}" for representation in _REPRESENTATIONS for name in names]
+    labels = [f"{representation}: {name}" for representation in REPRESENTATIONS for name in names]
     found = table_of({label: judged[label] for label in labels}, _COLUMNS)
     told = pd.DataFrame([_labelled(bench, label) for label in labels])
     if values:
-        told[column] = values * len(_REPRESENTATIONS)
+        told[column] = values * len(REPRESENTATIONS)
     group = [label.split(": ")[0] for label in labels]
     return pd.concat([found[["name"]], told, found[found.columns[1:]]], axis=1).assign(group=group)
 
@@ -84,7 +84,7 @@ def _measure(bench: Bench) -> Measured:
     wrong = [f"{100 * share:g} % flipped" for share in _FLIPPED]
     clean = few[-1]
     differences: dict[str, Judged] = {}
-    for r in _REPRESENTATIONS:
+    for r in REPRESENTATIONS:
         for name in (*few, "all"):
             differences[f"{r}: none less {name}"] = minus(judged[f"{r}: none"], judged[f"{r}: {name}"])
         for name in few:
@@ -95,7 +95,7 @@ def _measure(bench: Bench) -> Measured:
         "labels": _table(bench, judged, [*few, "all"], "labelled", []),
         "noise": _table(bench, judged, wrong, "flipped", list(_FLIPPED)),
         "levels": table_of(
-            {f"{r}: {n}": judged[f"{r}: {n}"] for r in _REPRESENTATIONS for n in ("none", clean)}, _COLUMNS
+            {f"{r}: {n}": judged[f"{r}: {n}"] for r in REPRESENTATIONS for n in ("none", clean)}, _COLUMNS
         ),
         "differences": table_of(differences, _COLUMNS),
         "sizes": bench.sizes(),
@@ -104,7 +104,7 @@ def _measure(bench: Bench) -> Measured:
 
 
 def _notes(labels: pd.DataFrame, survey: str, clean: str) -> tuple[str, ...]:
-    own = labels[labels["group"] == _REPRESENTATIONS[0]]
+    own = labels[labels["group"] == REPRESENTATIONS[0]]
     said = ", ".join(f"{row['labelled_accreted']:,.0f} of {row['labelled']:,.0f}" for _, row in own.iterrows())
     stayed = [str(row["name"]).split(": ")[1] for _, row in own.iterrows() if not row["epochs"]]
     notes = [
@@ -117,7 +117,7 @@ def _notes(labels: pd.DataFrame, survey: str, clean: str) -> tuple[str, ...]:
 
 
 def _levels(tables: Tables, name: str, column: str) -> dict[str, float]:
-    return {r: cell(tables["levels"], f"{r}: {name}", column)[0] for r in _REPRESENTATIONS}
+    return {r: cell(tables["levels"], f"{r}: {name}", column)[0] for r in REPRESENTATIONS}
 
 
 def _draw(measured: Measured, _: Settings) -> "Mapping[str, Figure]":
@@ -146,29 +146,26 @@ def _draw(measured: Measured, _: Settings) -> "Mapping[str, Figure]":
 def _claims(tables: Tables) -> list[Claim]:
     found, labels = tables["differences"], tables["labels"]
     few = [n.split(": ")[1] for n in labels["name"] if not n.endswith(": all")]
-    least, most = few[0], few[len(few) // len(_REPRESENTATIONS) - 1]
+    least, most = few[0], few[len(few) // len(REPRESENTATIONS) - 1]
     claims: list[Claim] = []
-    for r in _REPRESENTATIONS:
+    for r in REPRESENTATIONS:
         accreted, _ = cell(labels, f"{r}: {most}", "labelled_accreted")
         why = f"{accreted:,.0f} of the labels say accreted"
         claims += [
             above(f"{r}: all labels bring the velocities nearer to the truth",
-                  *_hundredfold(found, f"{r}: none less all"), paper="0.05, of 200,000 stars",
+                  *hundredfold(cell(found, f"{r}: none less all", "sum_chi2")), paper="0.05, of 200,000 stars",
                   unit="×10⁻² of Σχ² less than without transfer"),
-            near(f"{r}: {most} with labels do as well as all", *_hundredfold(found, f"{r}: {most} less all"),
+            near(f"{r}: {most} with labels do as well as all",
+                 *hundredfold(cell(found, f"{r}: {most} less all", "sum_chi2")),
                  paper="beyond the paper", within=100 * _CLOSE, unit="×10⁻² in Σχ²", why=why),
-            above(f"{r}: {least} with labels do no harm", *_hundredfold(found, f"{r}: none less {least}"),
+            above(f"{r}: {least} with labels do no harm",
+                  *hundredfold(cell(found, f"{r}: none less {least}", "sum_chi2")),
                   paper="beyond the paper", limit=-100 * _CLOSE, unit="×10⁻² of Σχ² less than without transfer"),
             *(above(f"{r}: wrong labels harm where they are {100 * share:g} % of all",
-                    *_hundredfold(found, f"{r}: {100 * share:g} % flipped less none flipped"),
+                    *hundredfold(cell(found, f"{r}: {100 * share:g} % flipped less none flipped", "sum_chi2")),
                     paper="beyond the paper; expected", unit="×10⁻² in Σχ²", why=why) for share in _FLIPPED),
         ]  # fmt: skip
     return claims
-
-
-def _hundredfold(table: pd.DataFrame, row: str) -> tuple[float, float]:
-    value, error = cell(table, row, "sum_chi2")
-    return 100 * value, 100 * error
 
 
 EXPERIMENT = Experiment(

@@ -10,13 +10,13 @@ from exsitu.experiments.bench import Bench
 from exsitu.experiments.common import RADIAL_VELOCITY, Judged, minus, pretrained, table_of
 from exsitu.experiments.e06_transfer import variants
 from exsitu.experiments.experiment import Claim, Experiment, Measured, Tables, above, cell
+from exsitu.experiments.recipe import REPRESENTATIONS
 from exsitu.experiments.trial import Sample, Trial
 from exsitu.settings import Settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-REPRESENTATIONS = ("measured", "rest_frame")
 _COLUMNS = ("auc", "efficiency_accreted_at_1pct", "purity_at_47pct", "sum_chi2", "cut")
 _WATCHED = "population/0/lsr0"
 """A third galaxy, drawn from the priors: watching the target itself would use its truth."""

@@ -11,6 +11,7 @@ from exsitu.experiments.bench import Bench
 from exsitu.experiments.common import NETWORK_COLUMNS, Judged, minus, pretrained, table_of, transferred
 from exsitu.experiments.e06_transfer import LAYERS
 from exsitu.experiments.experiment import Claim, Experiment, Measured, Tables, above, cell, near
+from exsitu.experiments.recipe import REPRESENTATIONS
 from exsitu.experiments.samples import POPULATION
 from exsitu.experiments.trial import Sample, Trial
 from exsitu.settings import Settings
@@ -18,7 +19,6 @@ from exsitu.settings import Settings
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_REPRESENTATIONS = ("measured", "rest_frame")
 _CARRIED = ("no transfer", "ZM last")
 _FIRST = 1
 """Galaxy 0 is watched in E22: it teaches nobody."""
@@ -64,7 +64,7 @@ def _every(settings: Settings) -> str:
 
 def _trials(settings: Settings) -> Mapping[str, Trial]:
     found: dict[str, Trial] = {}
-    for representation in _REPRESENTATIONS:
+    for representation in REPRESENTATIONS:
         start = pretrained(settings, representation=representation)
         starts = {n: dataclasses.replace(start, sample=s) for n, s in _samples(settings).items()}
         for name, begun in {**starts, _every(settings): start}.items():
@@ -82,7 +82,7 @@ def _differences(judged: Mapping[str, Judged], settings: Settings, survey: str) 
     numbers = [_many(number) for number in settings.experiments.population_galaxies]
     least, most, one = numbers[0], numbers[-1], _one(settings)
     found: dict[str, Judged] = {}
-    for r, carried in product(_REPRESENTATIONS, _CARRIED):
+    for r, carried in product(REPRESENTATIONS, _CARRIED):
         for name in numbers:
             found[f"{r}, {carried}: {name} less {one}"] = minus(
                 judged[f"{r}: {name}, {carried}"], judged[f"{r}: {one}, {carried}"]
@@ -90,7 +90,7 @@ def _differences(judged: Mapping[str, Judged], settings: Settings, survey: str) 
         found[f"{r}, {carried}: {most} less {least}"] = minus(
             judged[f"{r}: {most}, {carried}"], judged[f"{r}: {least}, {carried}"]
         )
-    for r, name in product(_REPRESENTATIONS, (one, *numbers)):
+    for r, name in product(REPRESENTATIONS, (one, *numbers)):
         found[f"{r}, {name}: ZM last less no transfer"] = minus(
             judged[f"{r}: {name}, ZM last"], judged[f"{r}: {name}, no transfer"]
         )
@@ -161,7 +161,7 @@ def _claims(tables: Tables) -> list[Claim]:
         here = pairs[pairs["survey"] == survey]
         most, least = here["most"].iloc[-1], here["other"].iloc[-1]
         one = here["other"].iloc[0]
-        for r in _REPRESENTATIONS:
+        for r in REPRESENTATIONS:
             said = f"{r}, no transfer: {most} less"
             claims += [
                 above(f"{r}: {most} teach better than {one} on {survey}",
@@ -174,7 +174,7 @@ def _claims(tables: Tables) -> list[Claim]:
                   *cell(found, f"{most}: rest_frame less measured, on {survey}", _AT), paper="prototypes: 0.03",
                   unit=unit)
         )  # fmt: skip
-        for r in _REPRESENTATIONS:
+        for r in REPRESENTATIONS:
             value, error = cell(found, f"{r}, {most}: ZM last less no transfer, on {survey}", "sum_chi2")
             claims.append(
                 near(f"{r}: transfer adds little to what {most} taught on {survey}", 100 * value, 100 * error,

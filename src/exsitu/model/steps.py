@@ -116,12 +116,12 @@ class Steps:
         seeds: tuple[int, int],
         cores: int = 1,
     ) -> None:
+        mesh = jax.make_mesh((cores,), (_CORES,), devices=_devices(cores))  # before any array: these live on devices
         self._represent = network.get_layer("representation").represent
         self._learns = [layer.trainable for layer in network.layers if layer.weights]
         self._adam = optimizer.beta_1, optimizer.beta_2, optimizer.epsilon
         self._layout, self._weights = layout, weights
         self._training_key, self._validation_key = (jax.random.key(seed) for seed in seeds)
-        mesh = jax.make_mesh((cores,), (_CORES,), devices=_devices(cores))
         self._shared = NamedSharding(mesh, PartitionSpec(None, _CORES))
         everywhere, split = PartitionSpec(), PartitionSpec(None, _CORES)
         chunk = jax.shard_map(
