@@ -274,14 +274,25 @@ def save_model(folder: Path, network: Any, card: ModelCard) -> ModelCard:
     ModelCard
         The card with ``weights_sha256``.
     """
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **weights_of(network))
-    content = buffer.getvalue()
+    content = _archive(weights_of(network))
     with publish_file(folder / WEIGHTS) as staged:
         staged.write_bytes(content)
     saved = dataclasses.replace(card, weights_sha256=hashlib.sha256(content).hexdigest())
     write_json(folder / CARD, {**saved.to_json(), "digest": saved.digest})
     return saved
+
+
+def _archive(arrays: Mapping[str, NDArray[np.float32]]) -> bytes:
+    """Arrays as ``.npz``, entry by entry: what ``np.savez`` writes around them changed within Python 3.11."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            entry = io.BytesIO()
+            np.lib.format.write_array(entry, array, allow_pickle=False)
+            told = zipfile.ZipInfo(f"{name}.npy")  # of 1980
+            told.create_system, told.external_attr = 3, 0o600 << 16  # as on Unix, wherever it is written
+            archive.writestr(told, entry.getvalue())
+    return buffer.getvalue()
 
 
 def load_model(folder: Path, *, weights_sha256: str | None = None) -> tuple[Any, ModelCard]:
