@@ -108,6 +108,7 @@ def _make_population(settings: Settings, kept: Path, surveys: set[str], *, progr
         count=1 + max(int(number) for _, number, _ in asked),
         seed=settings.data.galaxy_seed,
         stars_per_viewpoint=settings.experiments.population_stars,
+        viewpoints=(0,),
         max_fractional_parallax_error=settings.quality.max_fractional_parallax_error,
         progress=progress,
     )

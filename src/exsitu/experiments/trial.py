@@ -23,7 +23,7 @@ KEPT_SETTINGS: Mapping[str, Any] = {
     "network": {"hidden"},
     "experiments": {
         "validation_share", "test_share", "training_stars", "transfer_stars", "validation_stars", "epochs",
-        "draws_per_epoch", "plateau_patience", "stop_patience", "population_stars",
+        "draws_per_epoch", "plateau_patience", "stop_patience",
     },
 }  # fmt: skip
 """What of the settings decides a trained network."""
