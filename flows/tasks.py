@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from exsitu import SILENCE
 
@@ -229,14 +230,28 @@ def _mlflow_server() -> str | None:
     return next((state.url for state in states(Path()) if state.name == MLFLOW and state.up), None)
 
 
-def _run_link(run_id: str) -> str:
-    """Markdown that leads to a run, where a server shows it; else its id."""
+def _about(run_id: str) -> tuple[str, dict[str, Any]] | None:
+    """Address of MLflow's pages and what it says of a run; None where no server shows it."""
     server = _mlflow_server()
     found = ask(f"{server}/api/2.0/mlflow/runs/get?run_id={run_id}") if server else None
-    if not isinstance(found, dict):
+    return (str(server), found["run"]["info"]) if isinstance(found, dict) else None
+
+
+def _run_link(run_id: str) -> str:
+    """Markdown that leads to a run, where a server shows it; else its id."""
+    if not (shown := _about(run_id)):
         return f"`{run_id}`"
-    about = found["run"]["info"]
+    server, about = shown
     return f"[{about['run_name']}]({server}/#/experiments/{about['experiment_id']}/runs/{run_id}) (`{run_id}`)"
+
+
+def _link_comparison(run_ids: list[str]) -> None:
+    """Lead to MLflow's page of runs of one experiment side by side, where a server shows them."""
+    if run_ids and (shown := _about(run_ids[0])):
+        server, about = shown
+        asked = {"runs": json.dumps(run_ids), "experiments": json.dumps([about["experiment_id"]])}
+        page = f"{server}/#/compare-runs?{urlencode(asked, quote_via=quote)}"
+        create_markdown_artifact(key="mlflow-compare", markdown=f"[The variants side by side]({page}) in MLflow")
 
 
 def _table(key: str, rows: list[dict[str, Any]], description: str) -> None:
@@ -291,6 +306,7 @@ def evaluate() -> None:
     found = _read(BUILD / "evaluation" / "evaluation.json")
     rows = [{key: value for key, value in row.items() if key != "reasons"} for row in found["variants"].values()]
     _table("transfer-variants", rows, f"Best: {found['best']}")
+    _link_comparison([run for name in found["variants"] if (run := _tracked(f"transfer@{name}"))])
     for picture in ("roc", "comparison", "velocities", "toomre"):
         _image(f"evaluation-{picture}", BUILD / "evaluation" / f"{picture}.png", f"Transfer variants: {picture}")
 

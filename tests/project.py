@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,13 @@ TINY = {
     "chunk_rows": 20000,
 }
 """A profile that goes the whole way in minutes; too small to say anything about stars."""
+
+
+def free_port() -> int:
+    """A port that nothing listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def environment(root: Path, **more: str) -> dict[str, str]:

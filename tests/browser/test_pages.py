@@ -3,11 +3,9 @@
 With EXSITU_PICTURES=docs/figures/pages in the environment, the tutorial's pictures are made anew.
 """
 
-import json
 import os
-import socket
+import re
 import time
-import urllib.parse
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +15,7 @@ from typing import Any
 import chromium
 import pytest
 import yaml
-from project import REPOSITORY, copy_project, run
+from project import REPOSITORY, copy_project, free_port, run
 
 from exsitu.operations.asking import ask
 
@@ -28,12 +26,6 @@ pytestmark = [
 
 VARIANTS = ["none", "vm_last", "zm_last"]
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +40,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]
     due = asleep.replace('cron: "0 2 * * *", timezone: UTC, active: false', 'cron: "* * * * *", active: true')
     assert due != asleep
     path.write_text(due, encoding="utf-8")
-    ports = _free_port(), _free_port()
+    ports = free_port(), free_port()
     started = run(root, "exsitu", "up", "--prefect-port", str(ports[0]), "--mlflow-port", str(ports[1]))
     assert started.returncode == 0, started.stderr
     prefect, mlflow = (f"http://127.0.0.1:{port}" for port in ports)
@@ -121,27 +113,24 @@ def test_what_came_out_is_seen_without_a_log(house, page, pictures):
     found = ended(house, "nightly-train")
     page.go(f"{house.prefect}/runs/flow-run/{found['id']}", "Artifacts")
     page.click("Artifacts")
-    page.see("transfer-variants", "mlflow-evaluate", "evaluation-roc")
+    page.see("transfer-variants", "mlflow-evaluate", "mlflow-compare", "evaluation-roc")
     keep(page, pictures, "run")
     page.click("transfer-variants")
     page.see("sum_chi2", *VARIANTS)
     keep(page, pictures, "variants")
 
 
-def _runs(house: SimpleNamespace) -> dict[str, str]:
-    return {path.stem: json.loads(path.read_text())["run_id"] for path in (house.root / "build/runs").glob("*.json")}
+_AXES = "[...document.querySelectorAll('.parcoords .axis-title')].map(title => title.textContent)"
 
 
-def test_mlflow_compares_the_variants_and_keeps_the_report(house, page, pictures):
-    ids = _runs(house)
-    variants = [ids[f"transfer-{name}"] for name in VARIANTS]
-    about = ask(f"{house.mlflow}/api/2.0/mlflow/runs/get?run_id={variants[0]}")["run"]["info"]
-    asked = {"runs": json.dumps(variants), "experiments": json.dumps([about["experiment_id"]])}
-    page.go(f"{house.mlflow}/#/compare-runs?{urllib.parse.urlencode(asked, quote_via=urllib.parse.quote)}")
-    page.see(f"Comparing {len(VARIANTS)} Runs", *(f"transfer {name}" for name in VARIANTS))
+def test_mlflow_compares_the_variants_by_what_they_are_chosen_by_and_keeps_the_report(house, page, pictures):
+    (link,) = re.findall(r"\((.*)\)", ask(f"{house.api}/artifacts/mlflow-compare/latest")["data"])
+    page.go(link, f"Comparing {len(VARIANTS)} Runs", *(f"transfer {name}" for name in VARIANTS))
+    page.wait(lambda: page.run(_AXES) == ["variant", "sum_chi2"], "a plot of Σχ² by variant")
     page.click("Close", "button")  # MLflow's chat, which is not set up
     keep(page, pictures, "mlflow-compare")
-    page.go(f"{house.mlflow}/#/experiments/{about['experiment_id']}/runs/{ids['evaluate']}", "Made by the Prefect")
+    (link,) = re.findall(r"\((http.*?)\)", ask(f"{house.api}/artifacts/mlflow-evaluate/latest")["data"])
+    page.go(link, "Made by the Prefect")
     keep(page, pictures, "mlflow-run")
 
 

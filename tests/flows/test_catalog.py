@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import socket
 import sys
 import time
 import urllib.request
@@ -13,7 +12,7 @@ import pandas as pd
 import psutil
 import pytest
 from mlflow import MlflowClient
-from project import copy_project, run
+from project import copy_project, free_port, run
 
 from exsitu.operations.asking import ask
 
@@ -150,12 +149,6 @@ def test_the_notebook_for_astronomers_runs_from_its_first_cell_to_its_last(house
     assert done.stdout.split() == ["4", "95"]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def standing(house: Path):
     """What `make up` starts, for the house: address of Prefect's API, and of MLflow."""
@@ -163,7 +156,7 @@ def standing(house: Path):
     deployments.write_text(
         deployments.read_text(encoding="utf-8").replace("active: true", "active: false"), encoding="utf-8"
     )
-    ports = _free_port(), _free_port()
+    ports = free_port(), free_port()
     started = run(house, "exsitu", "up", "--prefect-port", str(ports[0]), "--mlflow-port", str(ports[1]), "--json")
     assert started.returncode == 0, started.stderr
     yield f"http://127.0.0.1:{ports[0]}/api", f"http://127.0.0.1:{ports[1]}"
@@ -365,7 +358,7 @@ def test_a_run_under_way_when_all_is_stopped_is_done_again_after_the_restart(hou
         assert stopped.returncode == 0, stopped.stderr
         assert "AwaitingRetry" in stopped.stderr
     assert not _half_written(house), "a stage left something half-written"
-    ports = server.rsplit(":", 1)[1].removesuffix("/api"), str(_free_port())
+    ports = server.rsplit(":", 1)[1].removesuffix("/api"), str(free_port())
     again = run(house, "exsitu", "up", "--prefect-port", ports[0], "--mlflow-port", ports[1])
     assert again.returncode == 0, again.stderr
     assert {d["name"] for d in _ask(server, "deployments")} >= {"watch", "release"}

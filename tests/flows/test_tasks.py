@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from urllib.parse import parse_qs
 
 import pytest
 import yaml
@@ -244,6 +245,21 @@ def test_a_run_is_linked_where_a_server_shows_it(tasks, monkeypatch):
     monkeypatch.setattr(tasks, "ask", lambda url: {"run": {"info": about}} if url.endswith("run_id=abc") else None)
     assert tasks._run_link("abc") == "[transfer zm_last](http://127.0.0.1:5000/#/experiments/3/runs/abc) (`abc`)"
     assert tasks._run_link("gone") == "`gone`"
+
+
+def test_the_variants_are_linked_side_by_side_where_a_server_shows_them(tasks, shown, monkeypatch):
+    monkeypatch.setattr(tasks, "_mlflow_server", lambda: "http://127.0.0.1:5000")
+    monkeypatch.setattr(tasks, "ask", lambda _: {"run": {"info": {"experiment_id": "3"}}})
+    tasks._link_comparison(["abc", "def"])
+    page = shown["mlflow-compare"].split("(")[1].split(")")[0]
+    place, asked = page.split("?")
+    assert place == "http://127.0.0.1:5000/#/compare-runs"
+    assert parse_qs(asked) == {"runs": ['["abc", "def"]'], "experiments": ['["3"]']}
+    shown.clear()
+    tasks._link_comparison([])
+    monkeypatch.setattr(tasks, "_mlflow_server", lambda: None)
+    tasks._link_comparison(["abc"])
+    assert not shown
 
 
 def test_stages_are_told_the_page_of_their_flow_run_where_a_server_is_known(tasks, monkeypatch):
