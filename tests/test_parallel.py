@@ -133,7 +133,8 @@ def test_processes_end_with_a_parent_that_is_stopped(tmp_path, signum):
     code = (
         "import sys\nfrom pathlib import Path\nsys.path.insert(0, sys.argv[1])\nfrom test_parallel import sleep_long\n"
         "from exsitu.cli_help import end_in_order\nfrom exsitu.parallel import Job, run_jobs\n"
-        "if __name__ == '__main__':\n    end_in_order()\n    run_jobs([Job('sleep', sleep_long, {'path': Path(sys.argv[2])})])\n"
+        "if __name__ == '__main__':\n    end_in_order()\n"
+        "    run_jobs([Job('sleep', sleep_long, {'path': Path(sys.argv[2])})])\n"
     )
     script = tmp_path / "parent.py"
     script.write_text(code, encoding="utf-8")
