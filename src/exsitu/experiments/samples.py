@@ -35,10 +35,7 @@ PARTS = ("test", "validation", "training")
 POPULATION = "population"
 """Galaxies drawn from the priors are named ``population/<number>/lsr<viewpoint>``."""
 
-_ALSO = (
-    "age", "parentid", "px_true", "py_true", "pz_true", "phot_g_mean_mag_error", "phot_bp_mean_mag_error",
-    "phot_rp_mean_mag_error", "parallax_pmra_corr", "parallax_pmdec_corr", "pmra_pmdec_corr",
-)  # fmt: skip
+_ALSO = ("age", "parentid", "px_true", "py_true", "pz_true")
 
 THIRDS = 3
 """Parts that the Milky Way's stars with spectra are cut into by their id (paper, Sec. 8.1)."""
