@@ -127,19 +127,21 @@ def test_a_bar_in_a_process_tells_its_share():
 
 
 @pytest.mark.fault
-def test_processes_end_with_a_parent_that_is_killed(tmp_path):
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])
+def test_processes_end_with_a_parent_that_is_stopped(tmp_path, signum):
     place = tmp_path / "pid"
     code = (
         "import sys\nfrom pathlib import Path\nsys.path.insert(0, sys.argv[1])\nfrom test_parallel import sleep_long\n"
-        "from exsitu.parallel import Job, run_jobs\n"
-        "if __name__ == '__main__':\n    run_jobs([Job('sleep', sleep_long, {'path': Path(sys.argv[2])})])\n"
+        "from exsitu.cli_help import end_in_order\nfrom exsitu.parallel import Job, run_jobs\n"
+        "if __name__ == '__main__':\n    end_in_order()\n"
+        "    run_jobs([Job('sleep', sleep_long, {'path': Path(sys.argv[2])})])\n"
     )
     script = tmp_path / "parent.py"
     script.write_text(code, encoding="utf-8")
     with subprocess.Popen([sys.executable, script, os.path.dirname(__file__), place]) as parent:  # noqa: PTH120
         while not (place.is_file() and place.read_text(encoding="utf-8")):
             time.sleep(0.05)
-        parent.kill()
+        parent.send_signal(signum)
     worker = int(place.read_text(encoding="utf-8"))
     while alive(worker):
         time.sleep(0.05)

@@ -123,6 +123,14 @@ def test_numbers_of_galaxies_that_cannot_be_compared_are_refused(write, params, 
         load_settings(write(params))
 
 
+def test_rest_frame_inputs_without_a_distance_are_refused(write, params):
+    params["network"] |= {"input_set": "5D+phot", "representation": "rest_frame"}
+    assert load_settings(write(params)).network.representation == "rest_frame"
+    params["network"]["input_set"] = "4D"
+    with pytest.raises(SettingsError, match="rest_frame needs a parallax, which 4D lacks; take 5D or 6D"):
+        load_settings(write(params))
+
+
 def test_an_unknown_profile_names_the_nearest(repository):
     with pytest.raises(SettingsError, match="no profile 'quik'; did you mean 'quick'"):
         load_settings(repository / "params.yaml", "quik")

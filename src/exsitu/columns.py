@@ -435,6 +435,20 @@ _DERIVED = (
     ),
     Column("v_z", "km.s-1", "phys.veloc;pos.galactocentric", "float32", -1e5, 1e5, "Galactocentric vertical velocity"),
     Column("z_kpc", "kpc", "pos.cartesian.z;pos.galactocentric", "float32", -1e4, 1e4, "Height above the disc's plane"),
+    Column(
+        "r_sun_kpc", "kpc", "pos.distance;pos.galactocentric", "float64", 0.0, 1e3, "The Sun's distance from the centre"
+    ),
+    Column("z_sun_kpc", "kpc", "pos.cartesian.z;pos.galactocentric", "float64", -1e2, 1e2, "The Sun's height"),
+    *(
+        Column(
+            name, "km.s-1", "phys.veloc;pos.galactocentric", "float64", -1e3, 1e3, f"Velocity of the Sun {direction}"
+        )
+        for name, direction in (
+            ("v_sun_x", "towards the centre"),
+            ("v_sun_y", "along the rotation"),
+            ("v_sun_z", "to the north pole"),
+        )
+    ),
     Column("accreted", "", "meta.code.class", "bool", None, None, "True where the star was born in another galaxy"),
     Column("label_vm", "", "meta.code.class", "bool", None, None, "Selected by velocity mixture and [Fe/H] (VM)"),
     Column("label_zm", "", "meta.code.class", "bool", None, None, "Selected by height and [Fe/H] (ZM)"),

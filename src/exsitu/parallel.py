@@ -112,9 +112,9 @@ def run_jobs(jobs: Sequence[Job], *, processes: int | None = None, progress: boo
         try:
             _follow(running, reports, view)
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
             for process in list(pool._processes.values()):  # noqa: SLF001 - the pool has no way to end what runs
                 process.terminate()
+            pool.shutdown(wait=False, cancel_futures=True)
             raise
     return _results({name: done for done, name in running.items()})
 

@@ -89,6 +89,11 @@ class SolarFrame:
         return np.array([x, 0.0, self.z_sun_kpc])
 
 
+SOLAR_PLACE = ("r_sun_kpc", "z_sun_kpc")
+SOLAR_MOTION = ("v_sun_x", "v_sun_y", "v_sun_z")
+"""Columns of a table whose stars say from which Sun they are seen: its place, kpc, and its Galactocentric velocity,
+km/s, as in `SolarFrame`."""
+
 _ANANKE = "viewpoints of the ananke mocks; solar velocities of Ostdiek, Necib et al. 2019, their code"
 FRAMES: Mapping[str, SolarFrame] = MappingProxyType(
     {

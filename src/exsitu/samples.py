@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from exsitu.errors import InputError
 from exsitu.labels.selections import select_vm, select_zm
-from exsitu.phase_space import PhaseSpace, SolarFrame, galactocentric
+from exsitu.phase_space import SOLAR_MOTION, SOLAR_PLACE, PhaseSpace, SolarFrame, galactocentric
 from exsitu.quality import passes_parallax_cut
 from exsitu.settings import Labels
 
@@ -39,9 +39,13 @@ ERRORS = (
     "parallax_pmra_corr",
     "parallax_pmdec_corr",
     "pmra_pmdec_corr",
+    "phot_g_mean_mag_error",
+    "phot_bp_mean_mag_error",
+    "phot_rp_mean_mag_error",
 )
 TRUTH = ("px_true", "py_true", "pz_true", "vx_true", "vy_true", "vz_true")
 VELOCITIES = ("v_r", "v_phi", "v_z")
+SUN = (*SOLAR_PLACE, *SOLAR_MOTION)
 
 
 def passes_quality_cut(frame: pd.DataFrame, max_fractional_parallax_error: float) -> NDArray[np.bool_]:
@@ -136,6 +140,57 @@ def with_velocities(frame: pd.DataFrame, stars: PhaseSpace) -> pd.DataFrame:
     """
     added = {"v_r": stars.v_r, "v_phi": stars.v_phi, "v_z": stars.v_z, "z_kpc": stars.z}
     return frame.assign(**{name: values.astype(np.float32) for name, values in added.items()})
+
+
+def with_sun(frame: pd.DataFrame, solar: SolarFrame) -> pd.DataFrame:
+    """
+    Say of each star from where it is seen; stars of several viewpoints can then stand in one table.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row a star.
+    solar : SolarFrame
+        The Sun they were measured from.
+
+    Returns
+    -------
+    DataFrame
+        With the columns `SUN`: kpc and km/s.
+    """
+    told = (solar.r_sun_kpc, solar.z_sun_kpc, *solar.v_sun_kms)
+    return frame.assign(**dict(zip(SUN, map(float, told), strict=True)))
+
+
+def sun_of(frame: pd.DataFrame) -> SolarFrame:
+    """
+    Read the Sun back from a table.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As `with_sun` left it; perhaps several of them, one below the other.
+
+    Returns
+    -------
+    SolarFrame
+        Place of the Sun, which all share, and its motion as the first star has it.
+
+    Raises
+    ------
+    InputError
+        If the table does not say, or the stars are seen from several places.
+    """
+    if missing := [name for name in SUN if name not in frame]:
+        raise InputError(f"the stars do not say from where they are seen ({', '.join(missing)}); run `exsitu prepare`")
+    places = frame[list(SOLAR_PLACE)].drop_duplicates().to_numpy()
+    if len(places) != 1:
+        raise InputError(
+            f"{len(frame)} stars are seen from {len(places)} places (r_sun_kpc, z_sun_kpc: {places[:3].tolist()} …); "
+            "rest_frame inputs need one: give surveys of one solar radius, or take the representation measured"
+        )
+    (r_sun, z_sun), (inwards, ahead, up) = places[0], frame[list(SOLAR_MOTION)].iloc[0]
+    return SolarFrame(float(r_sun), float(z_sun), (float(inwards), float(ahead), float(up)), "its sample")
 
 
 def with_labels(frame: pd.DataFrame, stars: PhaseSpace, labels: Labels, *, seed: int) -> pd.DataFrame:

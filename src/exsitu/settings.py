@@ -81,8 +81,14 @@ class Network(_Frozen):
     """Inputs and shape of the network."""
 
     input_set: InputSetName
-    representation: Literal["measured"]
+    representation: Literal["measured", "rest_frame"]
     hidden: tuple[PositiveInt, ...]
+
+    @model_validator(mode="after")
+    def _distances_are_known(self) -> "Network":
+        if self.representation == "rest_frame" and self.input_set.startswith("4D"):
+            raise ValueError(f"rest_frame needs a parallax, which {self.input_set} lacks; take 5D or 6D")
+        return self
 
 
 class Plateau(_Frozen):

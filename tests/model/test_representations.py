@@ -4,10 +4,10 @@ import pytest
 from astropy.coordinates import Galactocentric, SkyCoord
 
 from exsitu.errors import InputError
-from exsitu.model.inputs import SOLAR_MOTION, TABLE_2, input_columns
+from exsitu.model.inputs import TABLE_2, input_columns
 from exsitu.model.representations import REPRESENTATIONS, Measured, RestFrame, representation
 from exsitu.model.runtime import keras
-from exsitu.phase_space import SolarFrame, galactocentric, icrs_to_galactic
+from exsitu.phase_space import SOLAR_MOTION, SolarFrame, galactocentric, icrs_to_galactic
 
 COLUMNS = input_columns("6D+feh")
 

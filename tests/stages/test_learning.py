@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from exsitu.model import training as training_module
-from exsitu.model.network import load_model, save_model
+from exsitu.model.inputs import input_columns
+from exsitu.model.network import ModelCard, build_network, load_model, save_model
 from exsitu.settings import load_settings
 from exsitu.stages import learning
 from exsitu.stages.learning import Sample, carry_over, checkpoints_of, forget_checkpoints, labelled_stars
@@ -53,9 +54,6 @@ def sample():
 
 @pytest.fixture
 def pretrained(tmp_path):
-    from exsitu.model.inputs import input_columns
-    from exsitu.model.network import ModelCard, build_network
-
     card = ModelCard("5D", "measured", (8, 8), dict.fromkeys(input_columns("5D"), (-400.0, 400.0)))
     save_model(tmp_path / "pretrained", build_network(card, seed=1), card)
     return tmp_path / "pretrained"
@@ -63,8 +61,9 @@ def pretrained(tmp_path):
 
 def test_draws_are_made_from_the_errors_or_from_the_covariance_as_the_settings_say(settings, sample):
     full = settings.model_copy(update={"training": settings.training.model_copy(update={"noise": "covariance"})})
-    assert [stars.correlations for stars in labelled_stars(settings, sample, "5D", "label_vm")] == [None, None]
-    for stars in labelled_stars(full, sample, "5D", "label_vm"):
+    card = ModelCard("5D", "measured", (8, 8), dict.fromkeys(input_columns("5D"), (-400.0, 400.0)))
+    assert [stars.correlations for stars in labelled_stars(settings, sample, card, "label_vm")] == [None, None]
+    for stars in labelled_stars(full, sample, card, "label_vm"):
         np.testing.assert_allclose(stars.correlations[0], [0.1, 0.3, -0.2], rtol=1e-6)
 
 
@@ -89,7 +88,7 @@ def test_forgetting_leaves_the_states_of_other_outputs(settings, tmp_path):
 def test_a_transfer_that_was_stopped_goes_on_to_the_same_weights(settings, sample, pretrained, tmp_path, monkeypatch):
     def transferred(output):
         network, card = load_model(pretrained)
-        card, history = carry_over(
+        network, card, history = carry_over(
             settings, network, card, "vm_last", sample, stage="transfer", output=output, progress=False
         )
         return history, save_model(tmp_path / "of" / output.name, network, replace(card, provenance={})).weights_sha256

@@ -103,3 +103,29 @@ def test_stars_without_ids_or_errors_are_scored_where_that_is_allowed(settings, 
     assert list(found) == ["row", "score", "score_mean", "score_p16", "score_p84", "flags"]
     positive = (bare["parallax"] > 0) & bare["pmra"].notna()
     assert counts["scored"] == positive.sum()
+
+
+def test_a_mock_is_seen_from_its_own_sun_and_any_other_file_from_the_milky_ways(settings, stars, tmp_path):
+    from exsitu.model.inputs import input_columns, values_from_frame
+    from exsitu.model.network import ModelCard, build_network, rebuilt, save_model, seen_from
+    from exsitu.model.scoring import network_scores
+    from exsitu.phase_space import frame
+    from exsitu.provenance import write_json
+    from exsitu.surveys.mock_files import describe_view
+    from exsitu.tables import write_parquet
+
+    taught = seen_from(
+        ModelCard("5D", "rest_frame", (8, 8), dict.fromkeys(input_columns("5D"), (-400.0, 400.0))), frame("m12i/lsr0")
+    )
+    network = build_network(taught, seed=1)
+    save_model(tmp_path / "model", network, taught)
+    write_json(tmp_path / "model" / "recipe.json", {"cut": 0.5})
+    stars = stars[stars["pmra"].notna() & (stars["parallax"] > 1.1)].reset_index(drop=True)
+    write_parquet(tmp_path / "mock.parquet", [stars], metadata=describe_view("m12f", 1, frame("m12f/lsr1")))
+    stars.to_csv(tmp_path / "survey.csv", index=False)
+    for source, sun in (("mock.parquet", "m12f/lsr1"), ("survey.csv", "milky_way")):
+        _, found = scored(settings, tmp_path / "model", tmp_path / source, tmp_path / "scores.parquet")
+        here = seen_from(taught, frame(sun))
+        values = values_from_frame(stars, here.inputs)
+        np.testing.assert_allclose(found["score"], network_scores(rebuilt(network, here), values), atol=1e-6)
+        assert np.abs(found["score"] - network_scores(network, values)).max() > 1e-4

@@ -10,11 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from exsitu.mocks.spectra import in_fields
-from exsitu.mocks.uncertainties import photometric_errors
 from exsitu.phase_space import frame as solar_frame
 from exsitu.samples import ERRORS, IDENTITY, MEASURED, measured_phase_space, passes_quality_cut, with_velocities
 from exsitu.settings import Settings
-from exsitu.stages.prepare import crossmatch, labelled_sample
+from exsitu.stages.prepare import crossmatch, labelled_sample, with_magnitude_errors
 from exsitu.surveys.reader import read_survey
 from exsitu.tables import read_parquet
 
@@ -32,7 +31,6 @@ FRAME = "milky_way"
 """Name of the Sun's frame (`exsitu.phase_space.frame`)."""
 
 _RELEASE = "gaia_dr2"
-_BANDS = ("g", "bp", "rp")
 _FOLDER = "milkyway"
 
 
@@ -91,8 +89,7 @@ def load_milky_way(settings: Settings, data: Path, survey: str) -> pd.DataFrame:
         ``v_r, v_phi, v_z`` as measured (NaN without a radial velocity), the labels of `SPECTRA`, ``parentid``, and
         ``accreted`` where the truth is known.
     """
-    frame = _with_spectra(settings, data) if survey == SPECTRA else _gaia(settings, data)
-    return _with_truth(data, frame.assign(**_errors_of_magnitudes(frame)))
+    return _with_truth(data, _with_spectra(settings, data) if survey == SPECTRA else _gaia(settings, data))
 
 
 def _with_spectra(settings: Settings, data: Path) -> pd.DataFrame:
@@ -107,13 +104,7 @@ def _gaia(settings: Settings, data: Path) -> pd.DataFrame:
         columns = [name for name in (*IDENTITY, *MEASURED, *ERRORS) if name in frame]
         kept.append(frame.loc[passes_quality_cut(frame, limit), columns])
     stars = pd.concat(kept, ignore_index=True)
-    return with_velocities(stars, measured_phase_space(stars, solar_frame(FRAME)))
-
-
-def _errors_of_magnitudes(frame: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
-    """Those expected: the archive states errors of fluxes."""
-    magnitudes = [frame[f"phot_{band}_mean_mag"].to_numpy(np.float64) for band in _BANDS]
-    return {f"phot_{band}_mean_mag_error": error for band, error in photometric_errors(*magnitudes).items()}
+    return with_magnitude_errors(with_velocities(stars, measured_phase_space(stars, solar_frame(FRAME))))
 
 
 def sky_weights(gaia: Path, stars: pd.DataFrame) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """From surveys to the stars of a trial: parts that never mix, filters, samples that nest, all fixed by the seed.
 
 A star's part (training, validation, test) depends on its survey and the settings alone, so that no star a network is
-measured with is in the training of any. Surveys are cut and labelled once and kept as Parquet.
+measured with is in the training of any. Surveys are cut and labelled once and kept.
 """
 
 import functools
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from exsitu.errors import InputError
 from exsitu.experiments import milky_way
+from exsitu.experiments.frames import keep_frame, kept_frame
 from exsitu.experiments.trial import Sample
 from exsitu.mocks.spectra import LOWEST_LATITUDE, NORTHERNMOST_DEC
 from exsitu.phase_space import SolarFrame
@@ -24,7 +25,6 @@ from exsitu.provenance import read_json, sha256_file, sha256_json
 from exsitu.settings import Settings
 from exsitu.stages.prepare import load_mock
 from exsitu.surveys.mock_files import IDS, survey_sun
-from exsitu.tables import read_parquet, write_parquet
 
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
@@ -35,10 +35,7 @@ PARTS = ("test", "validation", "training")
 POPULATION = "population"
 """Galaxies drawn from the priors are named ``population/<number>/lsr<viewpoint>``."""
 
-_ALSO = (
-    "age", "parentid", "px_true", "py_true", "pz_true", "phot_g_mean_mag_error", "phot_bp_mean_mag_error",
-    "phot_rp_mean_mag_error", "parallax_pmra_corr", "parallax_pmdec_corr", "pmra_pmdec_corr",
-)  # fmt: skip
+_ALSO = ("age", "parentid", "px_true", "py_true", "pz_true")
 
 THIRDS = 3
 """Parts that the Milky Way's stars with spectra are cut into by their id (paper, Sec. 8.1)."""
@@ -132,7 +129,7 @@ class Surveys:
 
     def __init__(self, settings: Settings, data: Path, kept: Path) -> None:
         self._settings, self._data, self._kept = settings, data, kept
-        self._frame = functools.lru_cache(maxsize=4)(self._read)
+        self._frame = functools.cache(self._read)
         self._parts = functools.lru_cache(maxsize=8)(self._cut)
         self.digest = functools.cache(self._digest)
 
@@ -222,13 +219,13 @@ class Surveys:
     def _copy(self, survey: str) -> Path:
         told = self._settings.model_dump(mode="json", include={"seed", "quality", "labels"})
         identity = sha256_json({"columns": _ALSO, "data": self.digest(survey), "settings": told})
-        return self._kept / "surveys" / f"{survey.replace('/', '-')}-{identity[:12]}.parquet"
+        return self._kept / "surveys" / f"{survey.replace('/', '-')}-{identity[:12]}.arrow"
 
     def _read(self, survey: str) -> pd.DataFrame:
         path = self._copy(survey)
         if not path.is_file():
-            write_parquet(path, [self._made(survey)], metadata={"survey": survey})
-        return read_parquet(path)
+            keep_frame(path, self._made(survey))
+        return kept_frame(path)
 
     def _made(self, survey: str) -> pd.DataFrame:
         if milky_way.is_milky_way(survey):

@@ -9,10 +9,11 @@ from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from exsitu.columns import nearest
 from exsitu.errors import InputError
+from exsitu.phase_space import SOLAR_MOTION
 
 Float32s = NDArray[np.float32]
 Labels = NDArray[np.bool_]
@@ -44,10 +45,6 @@ INPUT_SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {f"{k}{e}": (*columns, *extra) for k, columns in _KINEMATICS.items() for e, extra in _EXTRAS.items()}
 )
 """Input columns of each of the nine networks, in the network's order (paper, Sec. 5.1)."""
-
-SOLAR_MOTION = ("v_sun_x", "v_sun_y", "v_sun_z")
-"""Leading inputs of a network that learns on several viewpoints at once and has to be told of each star's Sun: its
-Galactocentric velocity, km/s, as in `exsitu.phase_space.SolarFrame`. No network that is kept takes them."""
 
 # Positions on the sky are known to a millionth of a degree; ananke states [Fe/H] without an error.
 _EXACT = frozenset({"l", "b", *SOLAR_MOTION})
@@ -208,21 +205,21 @@ class Stars:
             {name: float(value) for name, value in zip(self.columns, high, strict=True)},
         )
 
-    def with_solar_motion(self, v_sun_kms: tuple[float, float, float]) -> "Stars":
+    def with_solar_motion(self, v_sun_kms: ArrayLike) -> "Stars":
         """
         The same stars, each told of the Sun it is seen from.
 
         Parameters
         ----------
-        v_sun_kms : tuple of 3 floats
-            Galactocentric velocity of the Sun, km/s.
+        v_sun_kms : array_like, shape (3,) or (n_stars, 3)
+            Galactocentric velocity of the Sun, km/s, of all stars or of each.
 
         Returns
         -------
         Stars
-            With the inputs `SOLAR_MOTION` in front, exact.
+            With the inputs `SOLAR_MOTION` in front, exact; no network that is kept takes them.
         """
-        motion = np.tile(np.asarray(v_sun_kms, np.float32), (len(self), 1))
+        motion = np.broadcast_to(np.asarray(v_sun_kms, np.float32), (len(self), 3))
         return Stars(
             np.concatenate([motion, self.values], axis=1),
             np.concatenate([np.zeros_like(motion), self.errors], axis=1),

@@ -3,8 +3,9 @@
 import functools
 from pathlib import Path
 
-from exsitu.model.network import CARD, WEIGHTS, load_model
+from exsitu.model.network import CARD, WEIGHTS, load_model, rebuilt, seen_from
 from exsitu.model.scoring import Scorer
+from exsitu.phase_space import SolarFrame, frame
 from exsitu.provenance import sha256_file
 
 _HELD = 4
@@ -16,6 +17,7 @@ def open_scorer(
     max_fractional_parallax_error: float,
     require_errors: bool = True,
     weights_sha256: str | None = None,
+    solar: SolarFrame | None = None,
 ) -> Scorer:
     """
     Load a model ready to score.
@@ -30,6 +32,8 @@ def open_scorer(
         As in `Scorer`.
     weights_sha256 : str, optional
         Digest the weights must have.
+    solar : SolarFrame, optional
+        From where the stars are seen; the Milky Way's Sun by default. A network may have been taught elsewhere.
 
     Returns
     -------
@@ -43,7 +47,8 @@ def open_scorer(
     """
     files = [folder / CARD, folder / WEIGHTS]
     digests = tuple(sha256_file(path) for path in files if path.is_file())
-    return _opened(folder.absolute(), digests, weights_sha256, max_fractional_parallax_error, require_errors)
+    here = solar or frame("milky_way")
+    return _opened(folder.absolute(), digests, weights_sha256, max_fractional_parallax_error, require_errors, here)
 
 
 @functools.lru_cache(maxsize=_HELD)
@@ -53,6 +58,10 @@ def _opened(
     weights_sha256: str | None,
     limit: float,
     require_errors: bool,  # noqa: FBT001 - part of a cache's key
+    solar: SolarFrame,
 ) -> Scorer:
     network, card = load_model(folder, weights_sha256=weights_sha256)
-    return Scorer(network, card, max_fractional_parallax_error=limit, require_errors=require_errors)
+    here = seen_from(card, solar)
+    if here != card:
+        network = rebuilt(network, here)
+    return Scorer(network, here, max_fractional_parallax_error=limit, require_errors=require_errors)

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exsitu.errors import InputError
-from exsitu.model.inputs import SOLAR_MOTION, Stars, input_columns
+from exsitu.model.inputs import Stars, input_columns
 from exsitu.model.representations import RestFrame, representation
 from exsitu.model.runtime import keras
-from exsitu.phase_space import SolarFrame
+from exsitu.phase_space import SOLAR_MOTION, SolarFrame
 from exsitu.provenance import publish_file, read_json, sha256_json, write_json
 from exsitu.settings import Network
 
@@ -170,6 +170,22 @@ def build_network(spec: Network | ModelCard, *, seed: int) -> Any:
     return keras.Model(stars, keras.layers.Activation("sigmoid", name="score")(signal), name="exsitu")
 
 
+def knows_sun(card: ModelCard) -> bool:
+    """
+    Whether a network's numbers depend on where its survey is seen from.
+
+    Parameters
+    ----------
+    card : ModelCard
+        Its card.
+
+    Returns
+    -------
+    bool
+    """
+    return card.representation == RestFrame.kind
+
+
 def seen_from(card: ModelCard, solar: SolarFrame, *, own_sun: bool = False) -> ModelCard:
     """
     The card of a network of the same weights for a survey made from another place.
@@ -188,7 +204,7 @@ def seen_from(card: ModelCard, solar: SolarFrame, *, own_sun: bool = False) -> M
     ModelCard
         The same card where the representation knows of no Sun.
     """
-    if card.representation != RestFrame.kind:
+    if not knows_sun(card):
         return card
     plain = input_columns(card.input_set)
     columns = (*SOLAR_MOTION, *plain) if own_sun else plain

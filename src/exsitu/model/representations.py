@@ -14,9 +14,9 @@ import numpy as np
 
 from exsitu.columns import nearest
 from exsitu.errors import InputError
-from exsitu.model.inputs import SOLAR_MOTION, TABLE_2
+from exsitu.model.inputs import TABLE_2
 from exsitu.model.runtime import keras
-from exsitu.phase_space import ICRS_TO_GALACTIC, KMS_PER_KPC_MASYR, SolarFrame
+from exsitu.phase_space import ICRS_TO_GALACTIC, KMS_PER_KPC_MASYR, SOLAR_MOTION, SolarFrame
 from exsitu.phase_space import frame as solar_frame
 
 

@@ -24,6 +24,7 @@ from exsitu.stages.learning import (
     write_lesson,
 )
 from exsitu.stages.prepare import labelled_sample
+from exsitu.stages.sampled import sample_scores
 from exsitu.surveys.reader import read_survey
 
 
@@ -71,9 +72,7 @@ def adapt(
         If the variant was not evaluated.
     """
     from exsitu.evaluation import figures
-    from exsitu.model.inputs import values_from_frame
     from exsitu.model.network import load_model
-    from exsitu.model.scoring import network_scores
 
     recipe = _recipe(read_evaluation(evaluation), variant)
     sample = _labelled(settings, stars) if stars else read_sample(samples / "adaptation")
@@ -86,13 +85,13 @@ def adapt(
         tags={"stage": "adapt", "variant": recipe["variant"], "pretrained_sha256": card.weights_sha256},
         data={"adaptation": sample.digest},
     ) as run:
-        card, history = carry_over(
+        network, card, history = carry_over(
             settings, network, card, recipe["variant"], sample, stage="adapt", output=output, progress=progress
         )
         run.log_epochs(history)
         known = pd.concat([sample.training, sample.validation], ignore_index=True)
         label = "label_zm" if recipe["variant"] == "none" else label_column(recipe["variant"])
-        scores = network_scores(network, values_from_frame(known, card.inputs))
+        scores = sample_scores(network, card, known)
         metrics = _metrics(scores, known[label].to_numpy(), recipe)
         with publish_folder(output, replace=True) as folder:
             write_json(folder / "recipe.json", {**recipe, "sample_digest": sample.digest})

@@ -17,6 +17,7 @@ from exsitu.provenance import sha256_file
 from exsitu.samples import finite_rows
 from exsitu.settings import Settings
 from exsitu.stages.contenders import Contender, contenders, grouped
+from exsitu.stages.sampled import sample_scores
 from exsitu.tables import read_parquet
 
 _RANKING = ("auc", "efficiency_accreted_at_1pct")
@@ -137,9 +138,7 @@ def compare(settings: Settings, runs: Sequence[str], *, samples: Path, sample: s
     InputError
         If a model or the test stars are missing.
     """
-    from exsitu.model.inputs import values_from_frame
     from exsitu.model.network import load_model
-    from exsitu.model.scoring import network_scores
 
     path = samples / sample / "test.parquet"
     if not path.is_file():
@@ -151,7 +150,7 @@ def compare(settings: Settings, runs: Sequence[str], *, samples: Path, sample: s
         groups = grouped(found)
         for name, members in groups.items():
             loaded = (load_model(m.folder, weights_sha256=m.card["weights_sha256"]) for m in members)
-            scores[name] = [network_scores(net, values_from_frame(stars, card.inputs)) for net, card in loaded]
+            scores[name] = [sample_scores(net, card, stars) for net, card in loaded]
     about = f"test stars of the sample “{sample}”, SHA-256 {sha256_file(path)}"
     return Comparison(settings, stars, about, groups, scores)
 

@@ -14,6 +14,7 @@ from exsitu.evaluation.metrics import roc, selection_counts, shortfalls, summary
 from exsitu.provenance import publish_folder, read_json, sha256_file, write_json
 from exsitu.settings import Settings
 from exsitu.stages.learning import parameters
+from exsitu.stages.sampled import sample_scores
 from exsitu.tables import read_parquet
 
 log = logging.getLogger(__name__)
@@ -122,13 +123,11 @@ def _validate(settings: Settings, samples: Path, model: Path, cut: float) -> dic
     path = samples / "holdout" / "test.parquet"
     if not path.is_file():
         return {}
-    from exsitu.model.inputs import values_from_frame
     from exsitu.model.network import load_model
-    from exsitu.model.scoring import network_scores
 
     stars = read_parquet(path)
     network, card = load_model(model)
-    scores = network_scores(network, values_from_frame(stars, card.inputs))
+    scores = sample_scores(network, card, stars)
     velocities = stars[["v_r", "v_phi", "v_z"]].to_numpy()
     return summary(scores, stars["accreted"].to_numpy(), velocities, settings.evaluation, cut=cut)
 

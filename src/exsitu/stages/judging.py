@@ -22,6 +22,7 @@ from exsitu.registry import (
 )
 from exsitu.samples import finite_rows
 from exsitu.settings import RealStars, Settings
+from exsitu.stages.sampled import sample_scores
 from exsitu.stages.score import score
 from exsitu.tables import read_parquet
 
@@ -103,9 +104,7 @@ def _held_out(settings: Settings, samples: Path) -> pd.DataFrame:
 
 def _measured(settings: Settings, stars: pd.DataFrame, recipes: Sequence[tuple[Path, float]]) -> list[Resampled]:
     """Measure models, each at its own cut, on the stars that all of them can score."""
-    from exsitu.model.inputs import values_from_frame
     from exsitu.model.network import load_model
-    from exsitu.model.scoring import network_scores
 
     loaded = [(*load_model(folder), cut) for folder, cut in recipes]
     needed = tuple(dict.fromkeys(name for _, card, _ in loaded for name in card.inputs))
@@ -115,9 +114,7 @@ def _measured(settings: Settings, stars: pd.DataFrame, recipes: Sequence[tuple[P
     group = sky_groups(stars["l"], stars["b"], settings.promotion.jackknife_groups, seed=settings.seed)
     bins = settings.evaluation.velocity_bins
     return [
-        resampled(
-            network_scores(network, values_from_frame(stars, card.inputs)), cut, accreted, velocities, bins, group
-        )
+        resampled(sample_scores(network, card, stars), cut, accreted, velocities, bins, group)
         for network, card, cut in loaded
     ]
 

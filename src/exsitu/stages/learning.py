@@ -11,6 +11,7 @@ import pandas as pd
 
 from exsitu.provenance import code_digest, sha256_file, sha256_json, write_json
 from exsitu.settings import Settings
+from exsitu.stages.sampled import plainly, told_of_suns, with_suns
 from exsitu.tables import read_parquet
 
 log = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ def _checkpoints(output: Path) -> Path:
     return output.parent / "checkpoints" / output.name
 
 
-def labelled_stars(settings: Settings, sample: "Sample", input_set: str, label: str) -> tuple[Any, Any]:
+def labelled_stars(settings: Settings, sample: "Sample", card: Any, label: str) -> tuple[Any, Any]:
     """
     Take a sample as a training does.
 
@@ -103,8 +104,8 @@ def labelled_stars(settings: Settings, sample: "Sample", input_set: str, label: 
         Say what draws are made from.
     sample : Sample
         The stars.
-    input_set : str
-        Inputs of the network.
+    card : ModelCard
+        Of the network, as `exsitu.stages.sampled.told_of_suns` gives it.
     label : str
         Column that says which stars count as accreted.
 
@@ -114,9 +115,9 @@ def labelled_stars(settings: Settings, sample: "Sample", input_set: str, label: 
     """
     from exsitu.model.inputs import stars_from_frame
 
-    covariance = settings.training.noise == "covariance"
+    how = {"allow_missing_errors": sample.errors_missing, "covariance": settings.training.noise == "covariance"}
     training, validation = (
-        stars_from_frame(part, input_set, label, allow_missing_errors=sample.errors_missing, covariance=covariance)
+        with_suns(stars_from_frame(part, card.input_set, label, **how), part, card)
         for part in (sample.training, sample.validation)
     )
     return training, validation
@@ -258,7 +259,7 @@ def carry_over(
     stage: str,
     output: Path,
     progress: bool,
-) -> tuple[Any, pd.DataFrame]:
+) -> tuple[Any, Any, pd.DataFrame]:
     """
     Train the layers of a pretrained network that a variant frees, on labels an observer can give.
 
@@ -267,7 +268,7 @@ def carry_over(
     settings : Settings
         Transfer, training, seed.
     network : keras.Model
-        The pretrained network; changed in place.
+        The pretrained network; perhaps changed in place.
     card : ModelCard
         Its card.
     variant : str
@@ -283,26 +284,34 @@ def carry_over(
 
     Returns
     -------
+    network : keras.Model
+        The transferred network, under the Sun of the labelled stars.
     card : ModelCard
-        Card of the transferred network.
+        Its card.
     history : DataFrame
         One row an epoch; empty for ``"none"``.
     """
+    from exsitu.model.network import rebuilt
     from exsitu.model.transfer import transfer
 
     origin = {"pretrained_sha256": card.weights_sha256, "pretraining": card.provenance}
     provenance = {"stage": stage, "variant": variant, "sample_digest": sample.digest, "seed": settings.seed, **origin}
-    if variant == "none":
-        return replace(card, provenance=provenance), pd.DataFrame()
-    history = transfer(
-        network,
-        variant,
-        *labelled_stars(settings, sample, card.input_set, label_column(variant)),
-        settings.training,
-        learning_rate=settings.transfer.learning_rate,
-        max_epochs=settings.epochs.transfer,
-        seed=settings.seed,
-        progress=progress,
-        checkpoints=checkpoints_of(settings, output, stage, variant, sample.digest, card.weights_sha256),
+    told = told_of_suns(card, sample.training)
+    taught = network if told is card else rebuilt(network, told)
+    history = (
+        pd.DataFrame()
+        if variant == "none"
+        else transfer(
+            taught,
+            variant,
+            *labelled_stars(settings, sample, told, label_column(variant)),
+            settings.training,
+            learning_rate=settings.transfer.learning_rate,
+            max_epochs=settings.epochs.transfer,
+            seed=settings.seed,
+            progress=progress,
+            checkpoints=checkpoints_of(settings, output, stage, variant, sample.digest, card.weights_sha256),
+        )
     )
-    return replace(card, provenance=provenance), history
+    network, card = plainly(taught, told, sample.training)
+    return network, replace(card, provenance=provenance), history

@@ -10,19 +10,23 @@ import pandas as pd
 from exsitu import gates
 from exsitu.columns import REFERENCE_EPOCHS
 from exsitu.labels.histories import accreted_from_particles
+from exsitu.mocks.uncertainties import photometric_errors
 from exsitu.phase_space import frame as solar_frame
 from exsitu.provenance import publish_folder, write_json
 from exsitu.samples import (
     ERRORS,
     IDENTITY,
     MEASURED,
+    SUN,
     TRUTH,
+    VELOCITIES,
     finite_rows,
     measured_phase_space,
     passes_quality_cut,
     split,
     true_phase_space,
     with_labels,
+    with_sun,
     with_velocities,
 )
 from exsitu.settings import Settings
@@ -121,7 +125,7 @@ def load_mock(settings: Settings, data: Path, survey: str, *, also: Sequence[str
     solar = survey_sun(path)
     frame = frame.assign(accreted=accreted_from_particles(frame["parentid"].to_numpy(), ids))
     frame = with_labels(frame, measured_phase_space(frame, solar), settings.labels, seed=settings.seed)
-    frame = with_velocities(frame, true_phase_space(frame, solar))
+    frame = with_sun(with_velocities(frame, true_phase_space(frame, solar)), solar)
     return frame.drop(columns=[name for name in ("parentid", *TRUTH) if name not in also])
 
 
@@ -201,6 +205,27 @@ def crossmatch(data: Path) -> pd.DataFrame:
     return by_position(pd.concat(gaia, ignore_index=True), rave, **epochs, radius_arcsec=_MATCH_ARCSEC)
 
 
+def with_magnitude_errors(frame: pd.DataFrame) -> pd.DataFrame:
+    """
+    Add the errors that are expected of Gaia's magnitudes, of which the archive states none (it does of fluxes).
+
+    Parameters
+    ----------
+    frame : DataFrame
+        With ``phot_{g,bp,rp}_mean_mag``; where one of them is no column, nothing is added.
+
+    Returns
+    -------
+    DataFrame
+        With ``phot_{g,bp,rp}_mean_mag_error``, NaN where a magnitude is.
+    """
+    names = [f"phot_{band}_mean_mag" for band in ("g", "bp", "rp")]
+    if not set(names) <= set(frame):
+        return frame
+    errors = photometric_errors(*(frame[name].to_numpy(np.float64) for name in names))
+    return frame.assign(**{f"phot_{band}_mean_mag_error": error for band, error in errors.items()})
+
+
 def labelled_sample(settings: Settings, frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """
     Turn stars of the Milky Way with spectra into a sample to transfer on.
@@ -221,9 +246,11 @@ def labelled_sample(settings: Settings, frame: pd.DataFrame) -> dict[str, pd.Dat
     without_error = frame["parallax_error"].isna().to_numpy() & (frame["parallax"].to_numpy() > 0)
     frame = frame[good | without_error]
     frame = _inputs_finite(frame[finite_rows(frame, ("feh",))], settings).reset_index(drop=True)
-    stars = measured_phase_space(frame, solar_frame("milky_way"))
+    solar = solar_frame("milky_way")
+    stars = measured_phase_space(frame, solar)
     frame = with_velocities(with_labels(frame, stars, settings.labels, seed=settings.seed), stars)
-    kept = (*IDENTITY, *MEASURED, *ERRORS, "v_r", "v_phi", "v_z", "z_kpc", "label_vm", "label_zm")
+    frame = with_magnitude_errors(with_sun(frame, solar))
+    kept = (*IDENTITY, *MEASURED, *ERRORS, *VELOCITIES, "z_kpc", *SUN, "label_vm", "label_zm")
     frame = frame[[name for name in kept if name in frame]]
     parts = {"validation": max(1, len(frame) // _VALIDATION_SHARE)}
     rows = split(len(frame), parts, rest="training", seed=(settings.seed, _ADAPTATION))

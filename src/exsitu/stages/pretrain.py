@@ -17,6 +17,7 @@ from exsitu.stages.learning import (
     read_sample,
     write_lesson,
 )
+from exsitu.stages.sampled import plainly, sample_scores, told_of_suns
 from exsitu.tables import read_parquet
 
 
@@ -44,23 +45,22 @@ def pretrain(settings: Settings, *, samples: Path, output: Path, runs: Path, pro
     """
     from exsitu.evaluation import figures
     from exsitu.evaluation.metrics import roc
-    from exsitu.model.inputs import input_columns, values_from_frame
+    from exsitu.model.inputs import input_columns
     from exsitu.model.network import ModelCard, build_network
-    from exsitu.model.scoring import network_scores
     from exsitu.model.training import train
 
     sample = read_sample(samples / "pretraining")
     test_file = samples / "pretraining" / "test.parquet"
     test = read_parquet(test_file)
     chosen = settings.network
-    columns = input_columns(chosen.input_set)
     card = ModelCard(
         input_set=chosen.input_set,
         representation=chosen.representation,
         hidden=chosen.hidden,
-        domain=domain(sample.training, columns),
+        domain=domain(sample.training, input_columns(chosen.input_set)),
         provenance={"stage": "pretrain", "sample_digest": sample.digest, "seed": settings.seed},
     )
+    card = told_of_suns(card, sample.training)
     data = {"pretraining": sample.digest, "pretraining_test": sha256_file(test_file)}
     with tracking.start_run(
         settings.tracking,
@@ -73,7 +73,7 @@ def pretrain(settings: Settings, *, samples: Path, output: Path, runs: Path, pro
         network = build_network(card, seed=settings.seed)
         history = train(
             network,
-            *labelled_stars(settings, sample, chosen.input_set, "accreted"),
+            *labelled_stars(settings, sample, card, "accreted"),
             settings.training,
             max_epochs=settings.epochs.pretraining,
             seed=settings.seed,
@@ -81,8 +81,9 @@ def pretrain(settings: Settings, *, samples: Path, output: Path, runs: Path, pro
             checkpoints=checkpoints_of(settings, output, sample.digest),
         )
         run.log_epochs(history)
+        network, card = plainly(network, card, sample.training)
         accreted = test["accreted"].to_numpy()
-        scores = network_scores(network, values_from_frame(test, columns))
+        scores = sample_scores(network, card, test)
         metrics = summary(scores, accreted, test[["v_r", "v_phi", "v_z"]].to_numpy(), settings.evaluation)
         with publish_folder(output, replace=True) as folder:
             figures.save_figure(figures.roc_figure({chosen.input_set: roc(scores, accreted)}), folder / "roc.png")

@@ -8,9 +8,11 @@ import numpy as np
 
 from exsitu.errors import InputError
 from exsitu.partitions import Scoring, count_catalog, require_hats, score_catalog
+from exsitu.phase_space import SolarFrame
 from exsitu.registry import find_weights, read_champion
 from exsitu.settings import Settings
 from exsitu.surveys.columnar import Columns, read_columns
+from exsitu.surveys.mock_files import stated_sun
 from exsitu.tables import ROW_GROUP, recognise, write_parquet
 
 
@@ -75,7 +77,12 @@ def score(
         )
     recognise(path)  # a mistyped path is no reason to load a network
     scorer, recipe_cut = load_scorer(
-        settings, champion_file, models, model=model, require_errors=not allow_missing_errors
+        settings,
+        champion_file,
+        models,
+        model=model,
+        require_errors=not allow_missing_errors,
+        solar=stated_sun(path),
     )
     counts = {"rows": 0, "scored": 0, "selected": 0, "cut": recipe_cut if cut is None else cut}
     chunks = read_columns(
@@ -144,6 +151,7 @@ def load_scorer(
     *,
     model: Path | None = None,
     require_errors: bool = True,
+    solar: SolarFrame | None = None,
 ) -> tuple[Any, float]:
     """
     Load the champion, or another model, ready to score.
@@ -160,6 +168,8 @@ def load_scorer(
         Model folder to use instead.
     require_errors : bool
         Whether stars without a parallax error are refused.
+    solar : SolarFrame, optional
+        From where the stars are seen; the Milky Way's Sun by default.
 
     Returns
     -------
@@ -173,12 +183,18 @@ def load_scorer(
     InputError
         If there is no champion or model, or its weights are not what they should be.
     """
-    scorer, cut, _ = _opened(settings, champion_file, models, model, require_errors=require_errors)
+    scorer, cut, _ = _opened(settings, champion_file, models, model, require_errors=require_errors, solar=solar)
     return scorer, cut
 
 
 def _opened(
-    settings: Settings, champion_file: Path, models: Sequence[Path], model: Path | None, *, require_errors: bool
+    settings: Settings,
+    champion_file: Path,
+    models: Sequence[Path],
+    model: Path | None,
+    *,
+    require_errors: bool,
+    solar: SolarFrame | None = None,
 ) -> tuple[Any, float, Path]:
     """The scorer, the recipe's score cut, and the folder of the model."""
     from exsitu.model.loading import open_scorer
@@ -193,5 +209,6 @@ def _opened(
         max_fractional_parallax_error=settings.quality.max_fractional_parallax_error,
         require_errors=require_errors,
         weights_sha256=None if champion is None else champion.weights_sha256,
+        solar=solar,
     )
     return scorer, float(read_json(folder / "recipe.json")["cut"]) if champion is None else champion.cut, folder

@@ -19,6 +19,7 @@ from exsitu.stages.learning import (
     read_sample,
     write_lesson,
 )
+from exsitu.stages.sampled import sample_scores
 from exsitu.tables import read_parquet, write_parquet
 
 
@@ -60,9 +61,7 @@ def transfer_variant(
         If a sample is missing, not finite, or carries no label.
     """
     from exsitu.evaluation import figures
-    from exsitu.model.inputs import values_from_frame
     from exsitu.model.network import load_model
-    from exsitu.model.scoring import network_scores
 
     known = settings.transfer.variants
     if variant not in known:
@@ -79,12 +78,12 @@ def transfer_variant(
         tags={"stage": "transfer", "variant": variant, "pretrained_sha256": card.weights_sha256},
         data={"transfer": sample.digest, "target_test": sha256_file(test_file)},
     ) as run:
-        card, history = carry_over(
+        network, card, history = carry_over(
             settings, network, card, variant, sample, stage="transfer", output=output, progress=progress
         )
         run.log_epochs(history)
         accreted, velocities = test["accreted"].to_numpy(), test[["v_r", "v_phi", "v_z"]].to_numpy()
-        scores = network_scores(network, values_from_frame(test, card.inputs))
+        scores = sample_scores(network, card, test)
         scan = scan_cuts(scores, accreted, velocities, settings.evaluation.velocity_bins, settings.evaluation.cuts)
         cut = float(best_cut(scan, settings.evaluation.min_selected)["cut"])
         metrics = {"variant": variant, **summary(scores, accreted, velocities, settings.evaluation, cut=cut)}

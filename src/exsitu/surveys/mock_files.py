@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from exsitu.errors import InputError
 from exsitu.phase_space import SolarFrame
 from exsitu.provenance import publish_file, write_json
+from exsitu.table_formats import reading
+from exsitu.tables import recognise
 
 IDS = "accreted_particle_ids.npy"
 """Name of the list of accreted particles."""
@@ -242,9 +244,32 @@ def survey_sun(path: Path) -> SolarFrame:
     InputError
         If the file is missing or does not say.
     """
-    import pyarrow.parquet as pq
-
     if not path.is_file():
         raise InputError(f"no survey {path}; make it with `exsitu data` or `exsitu mocks make`")
-    told = pq.read_schema(path).metadata or {}
-    return described_sun({key.decode(): value.decode() for key, value in told.items() if key != b"ARROW:schema"})
+    return described_sun(_metadata(path))
+
+
+def stated_sun(path: Path) -> SolarFrame | None:
+    """
+    From where the stars of any file are seen, if it says.
+
+    Parameters
+    ----------
+    path : Path
+        A table of stars.
+
+    Returns
+    -------
+    SolarFrame or None
+        None for what is no mock: the Milky Way's stars are seen from the Sun.
+    """
+    told = _metadata(path) if recognise(path) == "parquet" else {}
+    return described_sun(told) if "solar_velocity_kms" in told else None
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    import pyarrow.parquet as pq
+
+    with reading(path):
+        told = pq.read_schema(path).metadata or {}
+    return {key.decode(): value.decode() for key, value in told.items() if key not in {b"ARROW:schema", b"pandas"}}
