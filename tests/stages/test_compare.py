@@ -13,10 +13,11 @@ from click.testing import CliRunner
 from exsitu import tracking
 from exsitu.cli import main
 from exsitu.errors import InputError
-from exsitu.provenance import read_json, write_json
+from exsitu.provenance import read_json, sha256_file, write_json
 from exsitu.settings import load_settings
 from exsitu.stages.compare import compare, numbers, verdict
 from exsitu.stages.contenders import contenders, grouped
+from exsitu.stages.kept_scores import keep_scores
 from exsitu.tables import write_parquet
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
@@ -111,6 +112,23 @@ def test_a_run_a_variant_and_a_folder_are_the_same_model(project):
 
 def test_without_names_all_variants_on_disk_are_taken(project):
     assert list(names()) == ["vm_last", "zm_last"]
+
+
+def test_kept_scores_are_taken_for_the_same_stars_and_weights_alone(project):
+    sample, folder = Path("build/samples/target/test.parquet"), VARIANTS / "zm_last"
+    given = measured("zm_last").scores["zm_last"][0]
+    others = 1.0 - given  # what the network does not give, so that one sees which were taken
+    keep_scores(folder, held_out()["source_id"], others, sha256_file(sample))
+    np.testing.assert_array_equal(measured("zm_last").scores["zm_last"][0], others)
+
+    model(folder, blur=0.1)
+    retrained = measured("zm_last").scores["zm_last"][0]
+    assert np.abs(retrained - others).max() > 0.1
+
+    model(folder)
+    np.testing.assert_array_equal(measured("zm_last").scores["zm_last"][0], others)
+    write_parquet(sample, [held_out().iloc[::-1]])
+    np.testing.assert_allclose(measured("zm_last").scores["zm_last"][0], given[::-1], rtol=1e-6)
 
 
 def test_seeds_of_one_kind_are_one_group_and_other_trainings_are_not(project):

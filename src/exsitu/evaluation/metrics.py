@@ -321,8 +321,8 @@ def summary(
     Returns
     -------
     dict
-        ``auc``, ``efficiency_accreted_at_1pct``, ``n_stars``, ``n_accreted`` and, at the cut, ``cut``, ``selected``,
-        ``purity``, ``efficiency_accreted``, ``efficiency_in_situ``, ``sum_chi2``. All finite.
+        ``sum_chi2`` at the cut, ``auc``, ``efficiency_accreted_at_1pct``, ``n_stars``, ``n_accreted`` and, at the cut,
+        ``selected``, ``cut``, ``purity``, ``efficiency_accreted``, ``efficiency_in_situ``. All finite.
 
     Raises
     ------
@@ -334,9 +334,10 @@ def summary(
     limits = evaluation.cuts if cut is None else np.array([cut])
     scan = scan_cuts(score, accreted, velocities, evaluation.velocity_bins, limits)
     row = best_cut(scan, evaluation.min_selected if cut is None else 1)
-    at_cut = ("cut", "purity", "efficiency_accreted", "efficiency_in_situ", "sum_chi2")
+    at_cut = ("cut", "purity", "efficiency_accreted", "efficiency_in_situ")
     n_accreted = int(curve.accreted[-1])
     return {
+        "sum_chi2": float(row["sum_chi2"]),  # what a cut and a variant are chosen by comes first
         "auc": _area(curve),
         "efficiency_accreted_at_1pct": _accreted_at(curve, 0.01),
         "n_stars": n_accreted + int(curve.in_situ[-1]),

@@ -17,6 +17,7 @@ from exsitu.provenance import sha256_file
 from exsitu.samples import finite_rows
 from exsitu.settings import Settings
 from exsitu.stages.contenders import Contender, contenders, grouped
+from exsitu.stages.kept_scores import kept_scores
 from exsitu.stages.sampled import sample_scores
 from exsitu.tables import read_parquet
 
@@ -138,21 +139,28 @@ def compare(settings: Settings, runs: Sequence[str], *, samples: Path, sample: s
     InputError
         If a model or the test stars are missing.
     """
-    from exsitu.model.network import load_model
-
     path = samples / sample / "test.parquet"
     if not path.is_file():
         raise InputError(f"no {path}, by which models are compared: run `exsitu prepare`, or name another --sample")
-    stars = read_parquet(path)
+    stars, digest = read_parquet(path), sha256_file(path)
     with contenders(settings, runs, variants) as found:
-        stars = stars[finite_rows(stars, tuple(dict.fromkeys(n for c in found for n in c.card["inputs"])))]
+        rows = finite_rows(stars, tuple(dict.fromkeys(n for c in found for n in c.card["inputs"])))
         scores: dict[str, list[NDArray[np.float32]]] = {}
         groups = grouped(found)
         for name, members in groups.items():
-            loaded = (load_model(m.folder, weights_sha256=m.card["weights_sha256"]) for m in members)
-            scores[name] = [sample_scores(net, card, stars) for net, card in loaded]
-    about = f"test stars of the sample “{sample}”, SHA-256 {sha256_file(path)}"
-    return Comparison(settings, stars, about, groups, scores)
+            scores[name] = [_scores(member, stars, digest, rows) for member in members]
+    about = f"test stars of the sample “{sample}”, SHA-256 {digest}"
+    return Comparison(settings, stars[rows], about, groups, scores)
+
+
+def _scores(member: Contender, stars: pd.DataFrame, digest: str, rows: Booleans) -> NDArray[np.float32]:
+    """Scores of some rows of a sample: those kept beside the model, else made anew."""
+    from exsitu.model.network import load_model
+
+    kept = kept_scores(member.folder, digest)
+    if kept is not None:
+        return kept[rows]
+    return sample_scores(*load_model(member.folder, weights_sha256=member.card["weights_sha256"]), stars[rows])
 
 
 def numbers(comparison: Comparison) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from exsitu.errors import InputError
 from exsitu.evaluation.metrics import roc, selection_counts, shortfalls, summary
 from exsitu.provenance import publish_folder, read_json, sha256_file, write_json
 from exsitu.settings import Settings
+from exsitu.stages.kept_scores import SCORES
 from exsitu.stages.learning import parameters
 from exsitu.stages.sampled import sample_scores
 from exsitu.tables import read_parquet
@@ -229,7 +230,7 @@ def _draw(settings: Settings, samples: Path, variants: Path, outcome: Mapping[st
 
     test = read_parquet(samples / "target" / "test.parquet")
     accreted = test["accreted"].to_numpy()
-    files = {name: variants / name / "scores.parquet" for name in outcome["variants"]}
+    files = {name: variants / name / SCORES for name in outcome["variants"]}
     scores = {name: read_parquet(path)["score"].to_numpy() for name, path in files.items()}
     best, cut = outcome["best"], outcome["variants"][outcome["best"]]["cut"]
     seen = test["radial_velocity"].notna().to_numpy()

@@ -10,6 +10,7 @@ from exsitu.errors import SettingsError
 from exsitu.evaluation.metrics import best_cut, scan_cuts, summary
 from exsitu.provenance import publish_folder, read_json, sha256_file, write_json
 from exsitu.settings import Settings
+from exsitu.stages.kept_scores import keep_scores
 from exsitu.stages.learning import (
     Lesson,
     carry_over,
@@ -20,7 +21,7 @@ from exsitu.stages.learning import (
     write_lesson,
 )
 from exsitu.stages.sampled import sample_scores
-from exsitu.tables import read_parquet, write_parquet
+from exsitu.tables import read_parquet
 
 
 def transfer_variant(
@@ -68,7 +69,7 @@ def transfer_variant(
         raise SettingsError(f"unknown variant {variant!r}{nearest(variant, known)}; known: {', '.join(known)}")
     sample = read_sample(samples / "transfer")
     test_file = samples / "target" / "test.parquet"
-    test = read_parquet(test_file)
+    test, test_sha256 = read_parquet(test_file), sha256_file(test_file)
     network, card = load_model(pretrained, weights_sha256=read_json(pretrained / "model.json")["weights_sha256"])
     with tracking.start_run(
         settings.tracking,
@@ -76,21 +77,18 @@ def transfer_variant(
         f"transfer {variant}",
         params=parameters(settings, "transfer", variant=variant),
         tags={"stage": "transfer", "variant": variant, "pretrained_sha256": card.weights_sha256},
-        data={"transfer": sample.digest, "target_test": sha256_file(test_file)},
+        data={"transfer": sample.digest, "target_test": test_sha256},
     ) as run:
         network, card, history = carry_over(
             settings, network, card, variant, sample, stage="transfer", output=output, progress=progress
         )
-        run.log_epochs(history)
         accreted, velocities = test["accreted"].to_numpy(), test[["v_r", "v_phi", "v_z"]].to_numpy()
         scores = sample_scores(network, card, test)
         scan = scan_cuts(scores, accreted, velocities, settings.evaluation.velocity_bins, settings.evaluation.cuts)
         cut = float(best_cut(scan, settings.evaluation.min_selected)["cut"])
         metrics = {"variant": variant, **summary(scores, accreted, velocities, settings.evaluation, cut=cut)}
-        run.log_epochs(_as_steps(scan))
         with publish_folder(output, replace=True) as folder:
             scan.to_csv(folder / "scan.csv", index=False, lineterminator="\n")
-            write_parquet(folder / "scores.parquet", [pd.DataFrame({"source_id": test["source_id"], "score": scores})])
             figures.save_figure(figures.scan_figure(scan, cut), folder / "scan.png")
             figures.save_figure(
                 figures.velocity_figure(
@@ -102,6 +100,12 @@ def transfer_variant(
             )
             figures.save_figure(figures.score_figure(scores, cut, accreted), folder / "scores.png")
             write_lesson(folder, Lesson(network, card, history, metrics), run, test)
+            keep_scores(folder, test["source_id"], scores, test_sha256)
+        for steps in (
+            history,
+            _as_steps(scan),
+        ):  # after sum_chi2: MLflow's page of variants side by side opens on the first
+            run.log_epochs(steps)
     forget_checkpoints(output)
     write_json(runs / f"transfer-{variant}.json", {"run_id": run.run_id})
     log_outcome(metrics)
