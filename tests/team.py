@@ -134,14 +134,17 @@ class Team:
             )
 
     def stop(self, name: str) -> None:
-        """Stop a service."""
+        """Stop a service; a worker started where SIGINT is ignored, as in a shell's background, ends by force alone."""
         process = self.running.pop(name)
         process.terminate()
-        process.wait(60)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(30)
+        process.kill()
+        process.wait()
 
     def stop_all(self) -> None:
-        """Stop all services, workers first: they do not end while they wait for a Prefect that is gone."""
-        for name in sorted(self.running, key=lambda name: name.startswith("prefect-")):
+        """Stop all services, the last first."""
+        for name in list(self.running)[::-1]:
             self.stop(name)
 
     def ask(self, path: str, body: Any = None, *, auth: str = AUTH) -> Any:
