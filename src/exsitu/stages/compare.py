@@ -13,6 +13,7 @@ from exsitu.evaluation.checks import VELOCITIES, Booleans, Floats
 from exsitu.evaluation.estimates import Estimate
 from exsitu.evaluation.jackknife import METRICS, jackknife_error, resampled, sky_groups
 from exsitu.evaluation.metrics import auc, efficiency_accreted_at
+from exsitu.pages import measured
 from exsitu.provenance import sha256_file
 from exsitu.samples import finite_rows
 from exsitu.settings import Settings
@@ -206,7 +207,7 @@ def verdict(table: pd.DataFrame) -> str:
     best = table.iloc[int(table["sum_chi2"].to_numpy().argmin())]
     others = table[table["name"] != best["name"]]
     close = others[others["behind"] <= _SIGMAS * others["behind_error"]]["name"]
-    told = f"{best['name']} has the least Σχ², {best['sum_chi2']:.4g} ± {best['sum_chi2_error']:.1g}."
+    told = f"{best['name']} has the least Σχ², {measured(best['sum_chi2'], best['sum_chi2_error'])}."
     if close.empty:
         return told
     return f"{told} By less than {_SIGMAS:g} standard errors of the difference behind it: {', '.join(close)}."
