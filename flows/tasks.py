@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -38,6 +39,7 @@ PROMOTED = "exsitu.champion.promoted"
 _BUSY = ("Unable to acquire lock", "is busy, it is being blocked")
 _BUSY_PATIENCE_S = 300.0
 _TAIL_LINES = 40
+_GATE = re.compile(r"^exsitu: gate .*The whole report is (\S+);", re.MULTILINE)
 # One bar at a time reads well; where two stages run side by side, only whole lines are shown.
 _terminal = threading.Lock()
 
@@ -182,9 +184,22 @@ def run_command(*command: str, bars: bool = True) -> str:
         if status == 0:
             return said
         if not any(word in said for word in _BUSY) or time.monotonic() > deadline:
+            _show_gate(said)
             end = "\n".join(_lines(said)[-_TAIL_LINES:])
             raise StageFailedError(f"`{' '.join(command)}` ended with status {status}:\n{end}", status)
         time.sleep(1.0)
+
+
+def _show_gate(said: str) -> None:
+    """The report of a gate that failed, as an artifact of the run."""
+    found = _GATE.search(said)
+    path = Path(found[1]) if found else Path()
+    if path.is_file():
+        create_markdown_artifact(
+            key=f"gate-{_key(path.stem)}",
+            markdown=path.read_text(encoding="utf-8"),
+            description="What the gate that failed found",
+        )
 
 
 def repro(stage: str, *, bars: bool = True) -> None:

@@ -53,6 +53,24 @@ def test_unknown_profile_is_refused_with_the_known_ones(cli):
     assert "did you mean 'quick'" in said.output
 
 
+@pytest.mark.parametrize("words", [("prepare", "--profile", "quik"), ("mocks", "check", "--profile=quik", "x", "y")])
+def test_settings_may_be_named_after_the_command(cli, words):
+    said = cli(*words)
+    assert said.exit_code == 2
+    assert "no profile 'quik'; did you mean 'quick'" in said.output
+
+
+def test_an_option_without_its_value_is_refused_wherever_it_stands(cli):
+    for words in (("--profile",), ("prepare", "--profile")):
+        said = cli(*words)
+        assert said.exit_code == 2
+        assert "Option '--profile' requires an argument." in said.output
+
+
+def test_what_follows_two_dashes_is_no_option(cli):
+    assert "no profile" not in cli("compare", "--", "--profile=quik").output
+
+
 def test_missing_params_say_where_to_run(cli, tmp_path: Path):
     said = cli("--params", str(tmp_path / "none.yaml"), "data")
     assert said.exit_code == 2

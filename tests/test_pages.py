@@ -4,14 +4,30 @@ import re
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from exsitu.evaluation.style import new_figure, save_figure
-from exsitu.pages import Heading, Picture, Table, as_html, as_markdown, as_text, printed
+from exsitu.pages import Heading, Picture, Table, as_html, as_markdown, as_text, measured, printed
 
 
 def test_errors_stand_behind_their_numbers_and_spreads_are_left_out():
     frame = pd.DataFrame({"name": ["a"], "auc": [0.93456], "auc_spread": [0.1], "auc_error": [0.0123], "n": [1234.0]})
-    assert printed(frame) == Table(["name", "auc", "n"], [["a", "0.9346 ± 0.01", "1,234"]])
+    assert printed(frame) == Table(["name", "auc", "n"], [["a", "0.935 ± 0.012", "1,234"]])
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "shown"),
+    [
+        (53472.3, 1234.0, "53,500 ± 1,200"),
+        (-0.000012, 0.0008151, "-0.00001 ± 0.00082"),
+        (0.5, 0.0999, "0.50 ± 0.10"),
+        (3.14159, 0.0, "3.142"),
+        (0.75, 1.1e-16, "0.75"),
+        (2.5, float("nan"), "2.5"),
+    ],
+)
+def test_a_number_is_told_as_far_as_its_error_lets_it_be_known(value, error, shown):
+    assert measured(value, error) == shown
 
 
 def test_a_number_that_is_not_there_leaves_its_cell_empty():

@@ -56,7 +56,9 @@ def _done(wrote: Path, then: str) -> None:
 )
 @click.version_option(__version__)
 @click.option("--params", type=FILE, default=Path("params.yaml"), show_default=True, help="Settings to read.")
-@click.option("--profile", help="Profile to use instead of the one the settings name.")
+@click.option(
+    "--profile", help="Profile to use instead of the one the settings name; it and --params may stand anywhere."
+)
 @click.pass_context
 def main(ctx: click.Context, params: Path, profile: str | None) -> None:
     """

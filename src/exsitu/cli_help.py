@@ -33,6 +33,23 @@ def end_in_order() -> None:
 class Group(click.Group):
     """Lists commands by purpose; prints what a user can act on in one line, and leaves tracebacks to the rest."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Let the group's own options stand anywhere: ``exsitu experiment all --profile quick``."""
+        return super().parse_args(ctx, self._own_first(args))
+
+    def _own_first(self, args: list[str]) -> list[str]:
+        own = {name for p in self.params if isinstance(p, click.Option) and not p.is_flag for name in p.opts}
+        first, others, rest = [], [], list(args)
+        while rest and rest[0] != "--":
+            word = rest.pop(0)
+            mine = word.partition("=")[0] in own
+            (first if mine else others).append(word)
+            if mine and "=" not in word:
+                if not rest:
+                    raise click.BadOptionUsage(word, f"Option {word!r} requires an argument.")
+                first.append(rest.pop(0))
+        return [*first, *others, *rest]
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)

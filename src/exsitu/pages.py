@@ -12,6 +12,8 @@ import pandas as pd
 
 _ERROR = "_error"
 _SPREAD = "_spread"
+_ROUNDING = 1e-12
+"""Errors below this share of their number are what a jackknife leaves of equal numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,30 @@ def _cell(row: Mapping[Any, Any], name: str) -> str:
         return ""
     if float(value).is_integer() and abs(value) >= 1 and not error > 0:
         return f"{value:,.0f}"
-    return f"{value:.4g} ± {error:.1g}" if error > 0 else f"{value:.4g}"
+    return measured(value, error)
+
+
+def measured(value: float, error: float) -> str:
+    """
+    Write a number as far as its error lets it be known: to the error's second digit.
+
+    Parameters
+    ----------
+    value : float
+        The number, finite.
+    error : float
+        Its standard error; NaN, zero, or what is left of rounding where there is none.
+
+    Returns
+    -------
+    str
+        Such as ``"0.935 ± 0.012"`` or ``"53,470 ± 1,200"``; the number alone, to four digits, without an error.
+    """
+    if not error > _ROUNDING * abs(value):
+        return f"{value:.4g}"
+    places = 1 - int(f"{error:.1e}".partition("e")[2])
+    shown = max(places, 0)
+    return f"{round(value, places):,.{shown}f} ± {round(error, places):,.{shown}f}"
 
 
 def as_text(table: Table) -> str:

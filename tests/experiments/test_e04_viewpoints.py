@@ -38,7 +38,7 @@ def failed(**changes: float) -> set[str]:
 def test_the_papers_numbers_are_its_findings():
     claims = experiment("E4").claims(tables())
     assert [c.verdict for c in claims] == [Verdict.HOLDS] * 10
-    assert claims[4].here == "8.75 ± 0.1 % of ε_A at ε_I = 1 %"
+    assert claims[4].here == "8.75 ± 0.10 % of ε_A at ε_I = 1 %"
 
 
 @pytest.mark.parametrize(

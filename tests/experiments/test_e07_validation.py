@@ -75,7 +75,7 @@ def test_another_number_is_another_finding(change, place):
 def test_what_fails_is_explained_by_the_purity_at_the_papers_efficiency():
     claim = experiment("E7").claims(tables(purity=0.2))[0]
     assert claim.why == "the cut that keeps 47 % of the accreted stars selects with a purity of 41 %"
-    assert claim.here == "-21 ± 1 points from 41 %"
+    assert claim.here == "-21.0 ± 1.0 points from 41 %"
 
 
 def test_nothing_selected_is_nothing_measured():

@@ -38,7 +38,7 @@ def test_a_reason_stands_only_with_what_does_not_hold():
 
 def test_a_claim_tells_its_number_with_error_and_unit():
     claim = above("a beats b", 0.12345, 0.01, paper="it does", unit="in AUC")
-    assert claim.here == "0.123 ± 0.01 in AUC"
+    assert claim.here == "0.123 ± 0.010 in AUC"
     assert above("a beats b", math.nan, 0.0, paper="it does").here == "not measured"
 
 

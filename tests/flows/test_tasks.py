@@ -149,6 +149,20 @@ def _ends_with(tasks: ModuleType, monkeypatch: pytest.MonkeyPatch, status: int, 
     monkeypatch.setattr(tasks, "run_command", lambda *_: command(sys.executable, "-c", code))
 
 
+def test_a_failed_gate_shows_its_report(tasks, shown, repository):
+    code = (
+        "import sys\nfrom pathlib import Path\nimport pandas as pd\nfrom exsitu import gates\n"
+        "from exsitu.errors import ExsituError\ntry:\n"
+        "    gates.check(pd.DataFrame({'source_id': [1, 1]}), 'training_sample', report=Path('gates/of-stars.json'),\n"
+        "                suites=Path(sys.argv[1]))\n"
+        "except ExsituError as error:\n    sys.exit(f'exsitu: {error}')\n"
+    )
+    with pytest.raises(tasks.StageFailedError, match="gate training_sample"):
+        tasks.run_command(sys.executable, "-c", code, str(repository / "expectations"))
+    assert set(shown) == {"gate-of-stars"}
+    assert shown["gate-of-stars"].startswith("# Gate `training_sample`: failed")
+
+
 def test_a_refused_candidate_leaves_the_champion_and_shows_why(tasks, shown, monkeypatch):
     Path("champion.json").write_text(CHAMPION)
     _ends_with(tasks, monkeypatch, 3, "FAIL         champion: purity: 0.1")

@@ -99,6 +99,10 @@ def test_the_way_is_gone_promoted_and_released_on_postgresql(team: Team, postgre
     assert query(postgres, "prefect", "SELECT count(*) FROM flow_run WHERE state_type = 'COMPLETED'") == "2"
     stages = query(postgres, "mlflow", "SELECT DISTINCT value FROM tags WHERE key = 'stage' ORDER BY value").split()
     assert stages == ["adapt", "evaluate", "pretrain", "transfer"]
+    told = query(
+        postgres, "mlflow", "SELECT key FROM latest_metrics JOIN runs USING (run_uuid) WHERE name = 'transfer none'"
+    )
+    assert told.split()[0] == "sum_chi2"  # on the first, MLflow's page of runs side by side opens
     linked = query(postgres, "mlflow", "SELECT DISTINCT value FROM tags WHERE key = 'flow_run_id'")
     assert linked == trained["id"]
     assert "champion" in query(postgres, "mlflow", "SELECT alias FROM registered_model_aliases").split()

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exsitu.evaluation.checks import Booleans, Floats, Integers
+from exsitu.evaluation.checks import Booleans, Floats, Integers, scores_of
 from exsitu.evaluation.jackknife import jackknife_error
-from exsitu.evaluation.metrics import auc, best_cut, efficiency_accreted_at, purity_at, scan_cuts
+from exsitu.evaluation.metrics import Curve, Ranking, best_cut, scan_cuts, sum_chi2
 from exsitu.settings import Evaluation
 
 Metric = Callable[[Booleans], Mapping[str, float]]
@@ -170,17 +170,39 @@ def judging(
     if cut is None:
         scan = scan_cuts(score, accreted, velocities, evaluation.velocity_bins, evaluation.cuts)
         cut = float(best_cut(scan, evaluation.min_selected)["cut"])
-    limit = np.array([cut])
+    ranking, bins = Ranking(score, accreted), evaluation.velocity_bins
+    above, outside = np.flatnonzero(scores_of(score) > cut), np.flatnonzero(accreted)
 
     def metric(chosen: Booleans) -> dict[str, float]:
-        s, a, v = score[chosen], accreted[chosen], velocities[chosen]
-        at = scan_cuts(s, a, v, evaluation.velocity_bins, limit).iloc[0]
+        curve, selected, wanted = ranking.curve(chosen), above[chosen[above]], outside[chosen[outside]]
+        found, n_in_situ = int(np.count_nonzero(accreted[selected])), int(curve.in_situ[-1])
+        some = len(selected) > 0
         return {
-            "auc": auc(s, a),
-            "efficiency_accreted_at_1pct": efficiency_accreted_at(s, a),
-            **{f"purity_at_{round(100 * e)}pct": purity_at(s, a, e) for e in PURITY_AT},
-            **{n: float(at[n]) for n in ("cut", "sum_chi2", "purity", "efficiency_accreted", "efficiency_in_situ")},
-            "selected_share": float(at["selected"]) / len(s),
+            **ranked(curve),
+            **{f"purity_at_{round(100 * e)}pct": curve.purity_at(e) for e in PURITY_AT},
+            "cut": cut,
+            "sum_chi2": sum_chi2(velocities[wanted], velocities[selected], bins) if some else float("nan"),
+            "purity": found / len(selected) if some else float("nan"),
+            "efficiency_accreted": found / len(wanted),
+            "efficiency_in_situ": (len(selected) - found) / n_in_situ,
+            "selected_share": len(selected) / (len(wanted) + n_in_situ),
         }
 
     return metric
+
+
+def ranked(curve: Curve) -> dict[str, float]:
+    """
+    Tell what a network's ranking is worth, whatever the cut.
+
+    Parameters
+    ----------
+    curve : Curve
+        Stars above every score.
+
+    Returns
+    -------
+    dict of str to float
+        ``auc``, ``efficiency_accreted_at_1pct``.
+    """
+    return {"auc": curve.auc(), "efficiency_accreted_at_1pct": curve.efficiency_accreted_at()}

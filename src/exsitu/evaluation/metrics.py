@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from exsitu.errors import InputError
-from exsitu.evaluation.checks import Floats, Integers, scores_of, truth_of
+from exsitu.evaluation.checks import Booleans, Floats, Integers, scores_of, truth_of
 from exsitu.evaluation.scan import best_cut, cut_values, scan_cuts, sum_chi2, velocity_fractions
 from exsitu.settings import Acceptance, Evaluation
 
@@ -128,8 +128,17 @@ def counts(score: ArrayLike, accreted: ArrayLike, cut: float) -> Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class _Curve:
-    """Selected accreted and in situ stars above each distinct score, from none selected to all."""
+class Curve:
+    """
+    Selected accreted and in situ stars above each distinct score, from none selected to all.
+
+    Parameters
+    ----------
+    cut : ndarray, shape (n_points,)
+        The scores, descending; the last lies below all.
+    accreted, in_situ : ndarray of int, shape (n_points,)
+        Stars of each kind above the cut.
+    """
 
     cut: Floats
     accreted: Integers
@@ -137,28 +146,117 @@ class _Curve:
 
     @property
     def efficiency_accreted(self) -> Floats:
+        """Share of the accreted stars above each cut."""
         fraction: Floats = self.accreted / self.accreted[-1]
         return fraction
 
     @property
     def efficiency_in_situ(self) -> Floats:
+        """Share of the in situ stars above each cut."""
         fraction: Floats = self.in_situ / self.in_situ[-1]
         return fraction
 
+    def auc(self) -> float:
+        """
+        Measure what the function `auc` does.
 
-def _curve(score: ArrayLike, accreted: ArrayLike) -> _Curve:
-    values = scores_of(score)
-    truth = truth_of(accreted, values.size)
-    order = np.argsort(values)[::-1]
-    ranked, found = values[order], np.cumsum(truth[order], dtype=np.int64)
-    last_of_tie = np.append(np.flatnonzero(np.diff(ranked)), ranked.size - 1)
-    above = np.concatenate([[0], found[last_of_tie]])
-    selected = np.concatenate([[0], last_of_tie + 1])
-    cut = np.append(ranked[last_of_tie], np.nextafter(ranked[-1], -np.inf))
-    return _Curve(cut, above, selected - above)
+        Returns
+        -------
+        float
+        """
+        step_accreted, step_in_situ = np.diff(self.accreted), np.diff(self.in_situ)
+        later_in_situ = self.in_situ[-1] - self.in_situ[1:]
+        won = float(np.sum(step_accreted * (later_in_situ + 0.5 * step_in_situ)))
+        return won / (float(self.accreted[-1]) * float(self.in_situ[-1]))
+
+    def efficiency_accreted_at(self, efficiency_in_situ: float = 0.01) -> float:
+        """
+        Measure what the function `efficiency_accreted_at` does.
+
+        Parameters
+        ----------
+        efficiency_in_situ : float
+            In situ efficiency that may not be exceeded.
+
+        Returns
+        -------
+        float
+        """
+        allowed = efficiency_in_situ * float(self.in_situ[-1]) * (1.0 + 1e-12)
+        point = int(np.searchsorted(self.in_situ, allowed, side="right")) - 1
+        return float(self.accreted[point] / self.accreted[-1])
+
+    def purity_at(self, efficiency_accreted: float) -> float:
+        """
+        Measure what the function `purity_at` does.
+
+        Parameters
+        ----------
+        efficiency_accreted : float
+            Accreted efficiency to reach, in (0, 1].
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        InputError
+            If the efficiency is not in (0, 1].
+        """
+        if not 0.0 < efficiency_accreted <= 1.0:
+            raise InputError(f"efficiency_accreted = {efficiency_accreted}; give a number in (0, 1]")
+        needed = efficiency_accreted * float(self.accreted[-1]) * (1.0 - 1e-12)
+        point = int(np.searchsorted(self.accreted, needed))
+        return float(self.accreted[point] / (self.accreted[point] + self.in_situ[point]))
 
 
-def _thinned(curve: _Curve) -> Integers:
+class Ranking:
+    """
+    Stars by falling score: sorted once, however many parts of them are measured.
+
+    Parameters
+    ----------
+    score : array_like, shape (n_stars,)
+        Network output, 1 is accreted.
+    accreted : array_like of bool, shape (n_stars,)
+        The truth.
+
+    Raises
+    ------
+    InputError
+        If a score is not finite, shapes differ, or all stars are of one kind.
+    """
+
+    def __init__(self, score: ArrayLike, accreted: ArrayLike) -> None:
+        values = scores_of(score)
+        truth = truth_of(accreted, values.size)
+        self._order = np.argsort(values)[::-1]
+        self._score, self._truth = values[self._order], truth[self._order]
+
+    def curve(self, chosen: Booleans | None = None) -> Curve:
+        """
+        Count the stars above every score.
+
+        Parameters
+        ----------
+        chosen : ndarray of bool, shape (n_stars,), optional
+            Which stars count; all by default. Both kinds must be among them.
+
+        Returns
+        -------
+        Curve
+        """
+        counts = slice(None) if chosen is None else chosen[self._order]
+        ranked, found = self._score[counts], np.cumsum(self._truth[counts], dtype=np.int64)
+        last_of_tie = np.append(np.flatnonzero(np.diff(ranked)), ranked.size - 1)
+        above = np.concatenate([[0], found[last_of_tie]])
+        selected = np.concatenate([[0], last_of_tie + 1])
+        cut = np.append(ranked[last_of_tie], np.nextafter(ranked[-1], -np.inf))
+        return Curve(cut, above, selected - above)
+
+
+def _thinned(curve: Curve) -> Integers:
     """Points evenly spread in accreted efficiency and in the logarithm of in situ efficiency; both ends stay."""
     if curve.cut.size <= _ROC_POINTS:
         return np.arange(curve.cut.size)
@@ -193,7 +291,7 @@ def roc(score: ArrayLike, accreted: ArrayLike) -> pd.DataFrame:
     InputError
         If a score is not finite, shapes differ, or all stars are of one kind.
     """
-    curve = _curve(score, accreted)
+    curve = Ranking(score, accreted).curve()
     kept = _thinned(curve)
     return pd.DataFrame(
         {
@@ -202,13 +300,6 @@ def roc(score: ArrayLike, accreted: ArrayLike) -> pd.DataFrame:
             "efficiency_in_situ": curve.efficiency_in_situ[kept],
         }
     )
-
-
-def _area(curve: _Curve) -> float:
-    step_accreted, step_in_situ = np.diff(curve.accreted), np.diff(curve.in_situ)
-    later_in_situ = curve.in_situ[-1] - curve.in_situ[1:]
-    won = float(np.sum(step_accreted * (later_in_situ + 0.5 * step_in_situ)))
-    return won / (float(curve.accreted[-1]) * float(curve.in_situ[-1]))
 
 
 def auc(score: ArrayLike, accreted: ArrayLike) -> float:
@@ -232,12 +323,7 @@ def auc(score: ArrayLike, accreted: ArrayLike) -> float:
     InputError
         If a score is not finite, shapes differ, or all stars are of one kind.
     """
-    return _area(_curve(score, accreted))
-
-
-def _accreted_at(curve: _Curve, efficiency_in_situ: float) -> float:
-    allowed = efficiency_in_situ * float(curve.in_situ[-1]) * (1.0 + 1e-12)
-    return float(curve.efficiency_accreted[int(np.searchsorted(curve.in_situ, allowed, side="right")) - 1])
+    return Ranking(score, accreted).curve().auc()
 
 
 def efficiency_accreted_at(score: ArrayLike, accreted: ArrayLike, efficiency_in_situ: float = 0.01) -> float:
@@ -262,7 +348,7 @@ def efficiency_accreted_at(score: ArrayLike, accreted: ArrayLike, efficiency_in_
     InputError
         If a score is not finite, shapes differ, or all stars are of one kind.
     """
-    return _accreted_at(_curve(score, accreted), efficiency_in_situ)
+    return Ranking(score, accreted).curve().efficiency_accreted_at(efficiency_in_situ)
 
 
 def purity_at(score: ArrayLike, accreted: ArrayLike, efficiency_accreted: float) -> float:
@@ -287,12 +373,7 @@ def purity_at(score: ArrayLike, accreted: ArrayLike, efficiency_accreted: float)
     InputError
         If a score is not finite, shapes differ, all stars are of one kind, or the efficiency is not in (0, 1].
     """
-    if not 0.0 < efficiency_accreted <= 1.0:
-        raise InputError(f"efficiency_accreted = {efficiency_accreted}; give a number in (0, 1]")
-    curve = _curve(score, accreted)
-    needed = efficiency_accreted * float(curve.accreted[-1]) * (1.0 - 1e-12)
-    point = int(np.searchsorted(curve.accreted, needed))
-    return float(curve.accreted[point] / (curve.accreted[point] + curve.in_situ[point]))
+    return Ranking(score, accreted).curve().purity_at(efficiency_accreted)
 
 
 def summary(
@@ -330,7 +411,7 @@ def summary(
         If a score or velocity is not finite, shapes differ, all stars are of one kind, or the cut selects too few stars
         to compare distributions.
     """
-    curve = _curve(score, accreted)
+    curve = Ranking(score, accreted).curve()
     limits = evaluation.cuts if cut is None else np.array([cut])
     scan = scan_cuts(score, accreted, velocities, evaluation.velocity_bins, limits)
     row = best_cut(scan, evaluation.min_selected if cut is None else 1)
@@ -338,8 +419,8 @@ def summary(
     n_accreted = int(curve.accreted[-1])
     return {
         "sum_chi2": float(row["sum_chi2"]),  # what a cut and a variant are chosen by comes first
-        "auc": _area(curve),
-        "efficiency_accreted_at_1pct": _accreted_at(curve, 0.01),
+        "auc": curve.auc(),
+        "efficiency_accreted_at_1pct": curve.efficiency_accreted_at(),
         "n_stars": n_accreted + int(curve.in_situ[-1]),
         "n_accreted": n_accreted,
         "selected": int(row["selected"]),

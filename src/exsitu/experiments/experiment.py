@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from exsitu.experiments.bench import Bench
 from exsitu.experiments.trial import Trial
+from exsitu.pages import measured
 from exsitu.settings import Settings
 
 if TYPE_CHECKING:
@@ -68,8 +69,7 @@ class Claim:
         """The number for people."""
         if not math.isfinite(self.value):
             return "not measured"
-        shown = f"{self.value:.3g} ± {self.error:.2g}" if self.error > 0 else f"{self.value:.3g}"
-        return f"{shown} {self.unit}".rstrip()
+        return f"{measured(self.value, self.error)} {self.unit}".rstrip()
 
 
 def above(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from exsitu.experiments.experiment import SIGMAS
+from exsitu.experiments.experiment import SIGMAS, Verdict
 from exsitu.experiments.run import read_results
 from exsitu.pages import Block, Heading, Picture, Table, as_html, as_markdown, figure_name, printed
 from exsitu.provenance import publish_file, publish_folder
@@ -75,6 +75,7 @@ def page(kept: Path, results: Mapping[str, Mapping[str, Any]]) -> Iterator[Block
         f"with (block jackknife); a finding holds, or does not, where it differs by more than {SIGMAS:g} of these."
     )
     yield Heading("All findings", 2)
+    yield _tally(results)
     yield Table(
         ("", "finding", "paper", "here", "verdict"),
         [
@@ -85,6 +86,13 @@ def page(kept: Path, results: Mapping[str, Mapping[str, Any]]) -> Iterator[Block
     )
     for name, result in results.items():
         yield from _section(kept / name, result)
+
+
+def _tally(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """How many findings came out how."""
+    verdicts = [claim["verdict"] for result in results.values() for claim in result["claims"]]
+    counted = ", ".join(f"{verdicts.count(v)} {v}" for v in Verdict)
+    return f"Of {len(verdicts)} findings: {counted}."
 
 
 def _section(folder: Path, result: Mapping[str, Any]) -> Iterator[Block]:

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from exsitu.errors import InputError
 from exsitu.evaluation.checks import VELOCITIES, Booleans, Floats
-from exsitu.evaluation.estimates import Estimate
+from exsitu.evaluation.estimates import Estimate, Metric, estimates, ranked
 from exsitu.evaluation.jackknife import METRICS, jackknife_error, resampled, sky_groups
-from exsitu.evaluation.metrics import auc, efficiency_accreted_at
+from exsitu.evaluation.metrics import Ranking
+from exsitu.pages import measured
 from exsitu.provenance import sha256_file
 from exsitu.samples import finite_rows
 from exsitu.settings import Settings
@@ -22,7 +23,7 @@ from exsitu.stages.sampled import sample_scores
 from exsitu.tables import read_parquet
 
 _RANKING = ("auc", "efficiency_accreted_at_1pct")
-"""Numbers that need no cut; they come without an error of the stars."""
+"""Numbers that need no cut."""
 
 _SIGMAS = 2.0
 """Differences below so many standard errors are called none."""
@@ -100,17 +101,18 @@ class Comparison:
         for name, scores in self.scores.items():
             members = zip(scores, self.groups[name], strict=True)
             found = [resampled(score, member.cut, truth, velocities, bins, cells) for score, member in members]
-            ranked = [(auc(score, truth), efficiency_accreted_at(score, truth)) for score in scores]
             judged[name] = {
                 metric: Estimate(
                     np.array([f.whole[metric] for f in found]), np.stack([f.without[metric] for f in found])
                 )
                 for metric in METRICS
-            } | {
-                metric: Estimate(np.array(values), np.empty((len(scores), 0)))
-                for metric, values in zip(_RANKING, zip(*ranked, strict=True), strict=True)
-            }
+            } | estimates([_ranked(score, truth) for score in scores], cells)
         return judged
+
+
+def _ranked(score: NDArray[np.float32], truth: Booleans) -> Metric:
+    ranking = Ranking(score, truth)
+    return lambda chosen: ranked(ranking.curve(chosen))
 
 
 def compare(settings: Settings, runs: Sequence[str], *, samples: Path, sample: str, variants: Path) -> Comparison:
@@ -214,7 +216,7 @@ def verdict(table: pd.DataFrame) -> str:
     best = table.iloc[int(table["sum_chi2"].to_numpy().argmin())]
     others = table[table["name"] != best["name"]]
     close = others[others["behind"] <= _SIGMAS * others["behind_error"]]["name"]
-    told = f"{best['name']} has the least Σχ², {best['sum_chi2']:.4g} ± {best['sum_chi2_error']:.1g}."
+    told = f"{best['name']} has the least Σχ², {measured(best['sum_chi2'], best['sum_chi2_error'])}."
     if close.empty:
         return told
     return f"{told} By less than {_SIGMAS:g} standard errors of the difference behind it: {', '.join(close)}."

@@ -101,11 +101,8 @@ def transfer_variant(
             figures.save_figure(figures.score_figure(scores, cut, accreted), folder / "scores.png")
             write_lesson(folder, Lesson(network, card, history, metrics), run, test)
             keep_scores(folder, test["source_id"], scores, test_sha256)
-        for steps in (
-            history,
-            _as_steps(scan),
-        ):  # after sum_chi2: MLflow's page of variants side by side opens on the first
-            run.log_epochs(steps)
+        run.log_epochs(history)  # after sum_chi2: MLflow's page of runs side by side opens on the first metric
+        run.log_epochs(_as_steps(scan))
     forget_checkpoints(output)
     write_json(runs / f"transfer-{variant}.json", {"run_id": run.run_id})
     log_outcome(metrics)
