@@ -39,7 +39,9 @@ class Group(click.Group):
 
     def _own_first(self, args: list[str]) -> list[str]:
         own = {name for p in self.params if isinstance(p, click.Option) and not p.is_flag for name in p.opts}
-        first, others, rest = [], [], list(args)
+        first: list[str] = []
+        others: list[str] = []
+        rest = list(args)
         while rest and rest[0] != "--":
             word = rest.pop(0)
             mine = word.partition("=")[0] in own
