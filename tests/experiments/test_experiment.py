@@ -107,8 +107,13 @@ def test_claims_of_e6_follow_from_its_tables():
             {"name": list(rows), "sum_chi2": np.array(list(rows.values())) / 100, "sum_chi2_error": 1e-5}
         )
         variants = pd.DataFrame({"name": list(found), "sum_chi2": list(found.values()), "cut": 0.75})
-        sizes = pd.DataFrame({"name": ["ZM last"], "training_accreted": [500]})
-        return [claim.verdict for claim in claims({"differences": differences, "variants": variants, "sizes": sizes})]
+        sizes = pd.DataFrame({"name": ["VM last", "ZM last"], "training_accreted": [9000, 500]})
+        labels = pd.DataFrame({"name": ["VM", "ZM"], "purity": [0.3, 0.5], "sum_chi2": [0.02, 0.01]})
+        labels = labels.assign(purity_error=0.01, sum_chi2_error=0.001)
+        tables = {"differences": differences, "variants": variants, "sizes": sizes, "labels": labels}
+        failed = [claim for claim in claims(tables) if claim.verdict == Verdict.FAILS and claim.why.startswith("VM")]
+        assert all("ZM labels 500 stars, 50.0 ± 1.0 % of its stars are accreted" in claim.why for claim in failed)
+        return [claim.verdict for claim in claims(tables)]
 
     assert verdicts(chi2) == [Verdict.HOLDS] * 5
     swapped = {**chi2, "ZM last": 1.30}

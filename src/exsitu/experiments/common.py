@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from exsitu.evaluation.checks import VELOCITIES
 from exsitu.evaluation.estimates import Estimate, Metric, estimates
-from exsitu.evaluation.metrics import selection_counts
+from exsitu.evaluation.metrics import selection_counts, sum_chi2
 from exsitu.experiments.bench import Bench
 from exsitu.experiments.samples import particle_blocks
 from exsitu.experiments.trial import Sample, Trial
@@ -135,16 +136,26 @@ def judged_selection(bench: Bench, stars: pd.DataFrame, selected: Mask) -> Judge
     bench : Bench
         Settings.
     stars : DataFrame
-        The stars, with ``accreted`` and ``parentid``.
+        The stars, with ``accreted``, ``parentid`` and true velocities.
     selected : ndarray of bool, shape (n_stars,)
         Which of them.
 
     Returns
     -------
     mapping of str to Estimate
+        As `selection_metric` names them, and ``sum_chi2``: how near the velocities of the selected stars come to those
+        of the accreted ones.
     """
+    accreted, velocities = stars["accreted"].to_numpy(), stars[list(VELOCITIES)].to_numpy(np.float64)
     blocks = particle_blocks(stars["parentid"].to_numpy(), bench.settings.experiments.jackknife_blocks)
-    return estimates([selection_metric(selected, stars["accreted"].to_numpy())], blocks)
+    plain, bins = selection_metric(selected, accreted), bench.settings.evaluation.velocity_bins
+
+    def metric(chosen: Mask) -> dict[str, float]:
+        kept = selected & chosen
+        chi2 = sum_chi2(velocities[accreted & chosen], velocities[kept], bins) if kept.any() else float("nan")
+        return {**plain(chosen), "sum_chi2": chi2}
+
+    return estimates([metric], blocks)
 
 
 def table_of(judged: Mapping[str, Judged], columns: Sequence[str] = NETWORK_COLUMNS) -> pd.DataFrame:
