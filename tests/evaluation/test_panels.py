@@ -53,6 +53,15 @@ def test_a_number_is_drawn_where_its_row_is_with_its_error(tmp_path):
     assert (tmp_path / "numbers.png").stat().st_size > 1000
 
 
+def test_numbers_on_narrow_axes_do_not_run_into_one_another():
+    table = pd.DataFrame({"name": ["a", "b"], "sum_chi2": [0.0051, 0.0174], "sum_chi2_error": 0.0005})
+    figure = numbers_figure(table, dict.fromkeys(("sum_chi2",), "sum of chi2"))
+    figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in figure.axes[0].get_xticklabels()]
+    assert len(boxes) >= 3
+    assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:], strict=False))
+
+
 def test_a_curve_has_the_look_it_is_given():
     figure = roc_panels_figure({"a": {"x": curve(0.2), "y": curve(0.3)}}, looks={"y": 7})
     first, second = figure.axes[0].lines

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _MARKERS = "osD^v"
 _FEW = 5
 """So many numbers are written on a logarithmic axis themselves: powers of ten would crowd between them."""
+_STEPS = 4
+"""At most so many between the numbers on a narrow axis: more would run into one another."""
 
 
 @styled
@@ -192,6 +194,7 @@ def numbers_figure(table: pd.DataFrame, columns: Mapping[str, str], groups: Sequ
                 color=PALETTE[number], capsize=2, linewidth=1.2, label=group,
             )  # fmt: skip
         axes.set_xlabel(label)
+        axes.locator_params(axis="x", nbins=_STEPS)
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="y", color="#E4E4E4", linewidth=0.6)
         axes.set_axisbelow(True)
