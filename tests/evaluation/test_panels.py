@@ -1,9 +1,12 @@
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from exsitu.evaluation.panels import distributions_figure, lines_figure, numbers_figure, roc_panels_figure, scans_figure
-from exsitu.evaluation.style import look, save_figure
+from exsitu.evaluation.style import look, save_figure, styled
 
 
 def curve(height: float) -> pd.DataFrame:
@@ -54,12 +57,21 @@ def test_a_number_is_drawn_where_its_row_is_with_its_error(tmp_path):
 
 
 def test_numbers_on_narrow_axes_do_not_run_into_one_another():
-    table = pd.DataFrame({"name": ["a", "b"], "sum_chi2": [0.0051, 0.0174], "sum_chi2_error": 0.0005})
-    figure = numbers_figure(table, dict.fromkeys(("sum_chi2",), "sum of chi2"))
-    figure.canvas.draw()
-    boxes = [text.get_window_extent() for text in figure.axes[0].get_xticklabels()]
-    assert len(boxes) >= 3
-    assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:], strict=False))
+    numbers = {name: [0.0067, 0.0140] for name in ("x", "y", "z")}
+    table = pd.DataFrame(
+        {"name": ["measured on m12i/lsr0", "b"], **numbers, **{f"{n}_error": [0.0020, 0.0034] for n in numbers}}
+    )
+    figure = numbers_figure(table, {name: name for name in numbers})
+
+    @styled  # the print's size of letters decides how many numbers are tried
+    def places() -> list[list[tuple[float, float]]]:
+        FigureCanvasAgg(figure).draw()
+        boxes = [[text.get_window_extent() for text in axes.get_xticklabels()] for axes in figure.axes]
+        return [[(box.x0, box.x1) for box in row] for row in boxes]
+
+    for row in places():
+        assert len(row) >= 3
+        assert all(end < begin for (_, end), (begin, _) in itertools.pairwise(row))
 
 
 def test_a_curve_has_the_look_it_is_given():
