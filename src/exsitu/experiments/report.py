@@ -91,8 +91,8 @@ def page(kept: Path, results: Mapping[str, Mapping[str, Any]]) -> Iterator[Block
 def _tally(results: Mapping[str, Mapping[str, Any]]) -> str:
     """How many findings came out how."""
     verdicts = [claim["verdict"] for result in results.values() for claim in result["claims"]]
-    counted = ", ".join(f"{verdicts.count(v)} {v}" for v in Verdict)
-    return f"Of {len(verdicts)} findings: {counted}."
+    counted = ", ".join(f"{v} {verdicts.count(v)}" for v in Verdict)
+    return f"{len(verdicts)} findings: {counted}."
 
 
 def _section(folder: Path, result: Mapping[str, Any]) -> Iterator[Block]:
