@@ -67,6 +67,15 @@ def test_an_option_without_its_value_is_refused_wherever_it_stands(cli):
         assert "Option '--profile' requires an argument." in said.output
 
 
+def test_a_shell_completes_a_value_that_is_missing_as_yet():
+    from click.shell_completion import ShellComplete
+
+    from exsitu.cli import main
+
+    completed = ShellComplete(main, {}, "exsitu", "_EXSITU_COMPLETE").get_completions(["prepare", "--params"], "")
+    assert [item.type for item in completed] == ["file"]
+
+
 def test_what_follows_two_dashes_is_no_option(cli):
     assert "no profile" not in cli("compare", "--", "--profile=quik").output
 

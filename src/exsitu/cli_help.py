@@ -48,7 +48,7 @@ class Group(click.Group):
             (first if mine else others).append(word)
             if mine and "=" not in word:
                 if not rest:
-                    raise click.BadOptionUsage(word, f"Option {word!r} requires an argument.")
+                    return first  # click says that a value is missing, and completes it in a shell
                 first.append(rest.pop(0))
         return [*first, *others, *rest]
 
