@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from exsitu.columns import Column, column
+from exsitu.phase_space import SOLAR_MOTION, SOLAR_PLACE
 from exsitu.provenance import write_json
 
 Expectation = dict[str, Any]
@@ -67,6 +68,7 @@ class Requirements:
 _SKY = ("ra", "dec", "l", "b")
 _PROPER_MOTION_ERRORS = ("pmra_error", "pmdec_error")
 _VELOCITY = ("radial_velocity", "radial_velocity_error")
+_SUN = (*SOLAR_PLACE, *SOLAR_MOTION)
 _MAGNITUDES = tuple(f"phot_{band}_mean_mag" for band in ("g", "bp", "rp"))
 _TRUTH = tuple(f"{kind}{axis}_true" for kind in "pv" for axis in "xyz")
 
@@ -141,6 +143,7 @@ TABLES: Mapping[str, Requirements] = MappingProxyType(
                 "feh",
                 "feh_error",
                 *_MAGNITUDES,
+                *_SUN,
                 "accreted",
                 "label_vm",
                 "label_zm",
