@@ -295,8 +295,8 @@ class Experiments(_Frozen):
         At most so many stars of each survey a network learns from, or is transferred on.
     validation_stars : int
         At most so many stars that stop a training, of all surveys together.
-    epochs : int
-        Most epochs.
+    epochs, transfer_epochs : int
+        Most epochs of a fresh network, and of one that goes on from another.
     draws_per_epoch : int
         An epoch passes over the stars until it has made so many draws, or `training.draws_per_star` of each.
     plateau_patience, stop_patience : int
@@ -316,6 +316,7 @@ class Experiments(_Frozen):
     transfer_stars: PositiveInt
     validation_stars: PositiveInt
     epochs: PositiveInt
+    transfer_epochs: PositiveInt
     draws_per_epoch: PositiveInt
     plateau_patience: PositiveInt
     stop_patience: PositiveInt

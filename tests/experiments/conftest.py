@@ -78,8 +78,8 @@ def make_data(folder: Path) -> Path:
 SMALL = {
     "network": {"hidden": [8, 8]},
     "experiments": {
-        "training_stars": 2000, "transfer_stars": 1000, "validation_stars": 900, "epochs": 2, "draws_per_epoch": 8000,
-        "validation_share": 0.2, "jackknife_blocks": 5, "population_stars": 3000,
+        "training_stars": 2000, "transfer_stars": 1000, "validation_stars": 900, "epochs": 2, "transfer_epochs": 3,
+        "draws_per_epoch": 8000, "validation_share": 0.2, "jackknife_blocks": 5, "population_stars": 3000,
         "population_galaxies": [1, 2],
     },
     "evaluation": {"min_selected": 5},

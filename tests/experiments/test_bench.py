@@ -8,6 +8,7 @@ from exsitu.errors import InputError
 from exsitu.experiments.bench import Bench
 from exsitu.experiments.samples import Surveys
 from exsitu.experiments.trial import Sample, Trial
+from exsitu.provenance import write_json
 
 HERE, THERE = "m12i/lsr0", "m12i/lsr1"
 BY_STAR = Trial(sample=Sample(surveys=(HERE,)))
@@ -46,3 +47,24 @@ def test_stars_that_teach_are_never_measured_and_those_that_stop_a_training_only
         bench.scores("learnt", HERE, split="particle", part="validation")
     with pytest.raises(InputError, match="no model in"):
         bench.scores("learnt", HERE, part="validation")
+
+
+def test_networks_that_ended_by_the_limit_of_epochs_are_told(settings, data, tmp_path):
+    bench = Bench(settings, Surveys(settings, data, tmp_path), tmp_path, TRIALS)
+    fresh, transferred = settings.experiments.epochs, settings.experiments.transfer_epochs
+    ran = {"learnt": fresh, "goes on": transferred, "stopped": fresh - 1, "apart": fresh}
+
+    def cut_short(epochs: dict[str, int]) -> str:
+        for label, number in epochs.items():
+            for folder in bench.folders(label):
+                folder.mkdir(parents=True, exist_ok=True)
+                write_json(folder / "trial.json", {"epochs": number})
+        return bench.cut_short()
+
+    seeds = settings.experiments.seeds
+    assert fresh != transferred
+    assert cut_short(ran) == (
+        f"of {4 * seeds} networks the limit, not their validation loss, ended {2 * seeds} after {fresh} epochs, "
+        f"{seeds} after {transferred} epochs"
+    )
+    assert cut_short(dict.fromkeys(ran, 1)) == ""

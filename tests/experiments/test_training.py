@@ -117,3 +117,13 @@ def test_stars_that_lack_an_input_are_refused_with_the_remedy(settings, data, ke
 def test_an_unknown_kind_of_trial_is_refused(settings, data, kept):
     with pytest.raises(InputError, match="no kind of trial 'forest'; known: network"):
         train_trial(Trial(sample=SAMPLE, kind="forest"), settings, data, kept)
+
+
+def test_a_transfer_has_a_limit_of_epochs_of_its_own(settings, data, kept):
+    start = Trial(sample=SAMPLE)
+    transferred = dataclasses.replace(start, start=start, layers=("last",))
+    epochs = [
+        read_json(trial_folder(kept, train_trial(t, settings, data, kept)) / "trial.json")["epochs"]
+        for t in (start, transferred)
+    ]
+    assert epochs == [settings.experiments.epochs, settings.experiments.transfer_epochs]

@@ -73,6 +73,13 @@ def test_settings_that_decide_a_network_change_its_key(settings: Settings, chang
     assert trial_key(START, Settings.model_validate(told), DIGESTS) != trial_key(START, settings, DIGESTS)
 
 
+def test_the_limit_of_epochs_of_transfers_names_transferred_networks_alone(settings: Settings):
+    more = settings.experiments.model_copy(update={"transfer_epochs": 77})
+    longer = settings.model_copy(update={"experiments": more})
+    assert trial_key(START, longer, DIGESTS) == trial_key(START, settings, DIGESTS)
+    assert trial_key(TRANSFERRED, longer, DIGESTS) != trial_key(TRANSFERRED, settings, DIGESTS)
+
+
 def test_a_field_at_its_default_is_not_part_of_the_key():
     assert START.to_json() == {"sample": {"surveys": ["m12i/lsr0"]}}
 

@@ -14,7 +14,7 @@ from exsitu.evaluation.estimates import Estimate, estimates, judging
 from exsitu.evaluation.scan import scan_cuts
 from exsitu.experiments.samples import PARTS, Surveys, particle_blocks
 from exsitu.experiments.scoring import SCORERS
-from exsitu.experiments.training import key_of, trial_folder
+from exsitu.experiments.training import key_of, most_epochs, trial_folder
 from exsitu.experiments.trial import Trial
 from exsitu.provenance import read_json
 from exsitu.settings import Settings
@@ -269,3 +269,23 @@ class Bench:
             told = ("training_stars", "training_accreted", "epochs", "best_epoch", "val_loss")
             rows.append({"name": label, **{name: about[name] for name in told}})
         return pd.DataFrame(rows)
+
+    def cut_short(self) -> str:
+        """
+        Say how many networks ended by the limit of epochs, and might have learnt more.
+
+        Returns
+        -------
+        str
+            A note; empty where there are none.
+        """
+        limits = [
+            most_epochs(trial, self.settings)
+            for label, trial in self.trials.items()
+            for folder in self.folders(label)
+            if read_json(folder / "trial.json")["epochs"] == most_epochs(trial, self.settings)
+        ]
+        counts = {limit: limits.count(limit) for limit in sorted(set(limits))}
+        networks = self.settings.experiments.seeds * len(self.trials)
+        said = ", ".join(f"{count} after {limit} epochs" for limit, count in counts.items())
+        return f"of {networks} networks the limit, not their validation loss, ended {said}" if said else ""

@@ -224,7 +224,7 @@ def _write(
             "seeds": bench.settings.experiments.seeds,
             "identity": identity,
             "claims": [_plain({**asdict(c), "here": c.here}) for c in claims],
-            "notes": list(measured.notes),
+            "notes": [note for note in (*measured.notes, bench.cut_short()) if note],
             "tables": list(measured.tables),
             "figures": list(figures),
             "trials": {label: bench.keys(label) for label in bench.trials},

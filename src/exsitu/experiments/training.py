@@ -186,6 +186,24 @@ def _plan(settings: Settings, n_stars: int) -> Training:
     )
 
 
+def most_epochs(trial: Trial, settings: Settings) -> int:
+    """
+    Epochs after which a training ends, whatever its loss does.
+
+    Parameters
+    ----------
+    trial : Trial
+        The trial.
+    settings : Settings
+        Of the experiments.
+
+    Returns
+    -------
+    int
+    """
+    return settings.experiments.transfer_epochs if trial.start else settings.experiments.epochs
+
+
 def _begun(trial: Trial, settings: Settings, surveys: Surveys, kept: Path, training: Any, seed: int) -> tuple[Any, Any]:
     """The network as the training finds it, and its card: of fresh weights, or of the trial it goes on from."""
     from exsitu.model.network import build_network, load_model, rebuilt, seen_from
@@ -269,7 +287,7 @@ def _train_network(
         training,
         validation,
         _plan(settings, len(training)),
-        max_epochs=settings.experiments.epochs,
+        max_epochs=most_epochs(trial, settings),
         seed=seeds[1],
         learning_rate=settings.transfer.learning_rate if trial.start else None,
         progress=True,
@@ -302,7 +320,7 @@ def _train_trees(
     card = _card(trial, surveys, training, ())
     plan = _plan(settings, len(training))
     seed = _seeds(trial, settings)[1]
-    booster, history = fit_trees(card, training, validation, plan, max_epochs=settings.experiments.epochs, seed=seed)
+    booster, history = fit_trees(card, training, validation, plan, max_epochs=most_epochs(trial, settings), seed=seed)
     plain = seen_from(card, surveys.sun(trial.sample.surveys[0]))
     provenance = {"stage": "experiment", "trial": trial.to_json(), **counts}
     save_trees(folder, booster, dataclasses.replace(plain, provenance=provenance))

@@ -26,7 +26,7 @@ KEPT_SETTINGS: Mapping[str, Any] = {
         "draws_per_epoch", "plateau_patience", "stop_patience",
     },
 }  # fmt: skip
-"""What of the settings decides a trained network."""
+"""What of the settings decides a trained network; `transfer_epochs` too, where it goes on from another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,12 +209,15 @@ def trial_key(trial: Trial, settings: Settings, digests: Mapping[str, str]) -> s
         64 hexadecimal digits.
     """
     surveys = sorted({name for t in trial.lineage() for name in t.surveys})
+    kept = settings.model_dump(mode="json", include=dict(KEPT_SETTINGS))
+    if trial.start:
+        kept["experiments"]["transfer_epochs"] = settings.experiments.transfer_epochs
     return sha256_json(
         {
             "format": _FORMAT,
             "trial": trial.to_json(),
             "data": {name: digests[name] for name in surveys},
-            "settings": settings.model_dump(mode="json", include=dict(KEPT_SETTINGS)),
+            "settings": kept,
         }
     )
 
