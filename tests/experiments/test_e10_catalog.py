@@ -22,7 +22,14 @@ def tables(**changes: float) -> dict[str, pd.DataFrame]:
     }
     names = [f"measured: {how}, S > 0.75" for how in ("transferred", "no transfer")]
     return {
-        "catalog": pd.DataFrame({"name": names, "share": [found["share"], found["plain"]], "share_error": 0.02}),
+        "catalog": pd.DataFrame({"name": names, "share": [found["share"], found["plain"]], "share_error": 0.02}).assign(
+            purity=[35.0, 21.0],
+            purity_error=1.0,
+            completeness=[10.0, 56.0],
+            completeness_error=2.0,
+            purity_at_47pct=[14.0, 25.0],
+            purity_at_47pct_error=1.0,
+        ),
         "compared": pd.DataFrame({"name": list(compared), "value": list(compared.values()), "value_error": 0.02}),
     }
 
@@ -52,7 +59,12 @@ def test_another_number_is_another_finding(change, places):
 
 
 def test_what_fails_is_explained_by_the_truth_where_there_is_one():
-    assert experiment("E10").claims(tables(share=4.0))[1].why == "1.20 % of the stand-in's stars are accreted"
+    why = experiment("E10").claims(tables(share=4.0))[1].why
+    assert why == (
+        "1.20 % of the stand-in's stars are accreted; what is selected is, transferred, 35.0 ± 1.0 % pure with "
+        "10.0 ± 2.0 % of the accreted, and 14.0 ± 1.0 % pure where 47 % are kept; no transfer, 21.0 ± 1.0 % pure with "
+        "56.0 ± 2.0 % of the accreted, and 25.0 ± 1.0 % pure where 47 % are kept"
+    )
     assert experiment("E10").claims(tables(share=4.0, accreted=np.nan))[1].why == ""
 
 

@@ -7,11 +7,16 @@ import numpy as np
 import pandas as pd
 
 from exsitu.errors import SettingsError
-from exsitu.evaluation.estimates import Estimate, average
+from exsitu.evaluation.checks import VELOCITIES
+from exsitu.evaluation.estimates import Estimate, average, estimates
+from exsitu.evaluation.scan import sum_chi2
 from exsitu.experiments.bench import Bench
-from exsitu.experiments.common import Judged, minus, table_of
+from exsitu.experiments.common import Judged, Mask, minus, table_of
 from exsitu.experiments.experiment import Claim, Experiment, Measured, Tables, above, cell
+from exsitu.experiments.recipe import hundredfold
+from exsitu.experiments.samples import particle_blocks
 from exsitu.experiments.trial import Sample, Trial
+from exsitu.pages import measured
 from exsitu.settings import Settings
 
 if TYPE_CHECKING:
@@ -77,8 +82,24 @@ def _ratios(judged: Mapping[str, Judged]) -> dict[str, Estimate]:
     }
 
 
+def _alike(bench: Bench, tested: str, other: str) -> Judged:
+    """How far apart the true velocities of the accreted stars of two viewpoints lie; particles are shared by both."""
+    stars = [bench.test(survey) for survey in (tested, other)]
+    accreted = pd.concat([s[s["accreted"]].assign(own=number == 0) for number, s in enumerate(stars)])
+    velocities, own = accreted[list(VELOCITIES)].to_numpy(np.float64), accreted["own"].to_numpy()
+    bins = bench.settings.evaluation.velocity_bins
+
+    def metric(counted: Mask) -> dict[str, float]:
+        return {"sum_chi2": sum_chi2(velocities[counted & own], velocities[counted & ~own], bins)}
+
+    return estimates(
+        [metric], particle_blocks(accreted["parentid"].to_numpy(), bench.settings.experiments.jackknife_blocks)
+    )
+
+
 def _measure(bench: Bench) -> Measured:
     networks, curves, notes = [], [], []
+    alike: dict[str, Judged] = {}
     differences: dict[str, Judged] = {}
     ratios: dict[str, Judged] = {}
     for survey in _tested(bench.settings):
@@ -88,6 +109,8 @@ def _measure(bench: Bench) -> Measured:
         differences |= {f"{name}, on {tested}": found for name, found in _differences(judged).items()}
         ratios |= {f"{name}, on {tested}": {"ratio": found} for name, found in _ratios(judged).items()}
         curves += [bench.roc(label, survey).assign(group=tested) for label in labels]
+        others = (s for s in bench.settings.data.pretraining.surveys if s != survey)
+        alike |= {f"{_name(other)}, {tested}": _alike(bench, survey, other) for other in others}
         stars = bench.test(survey)
         notes.append(f"{tested}: tested on {len(stars):,} stars, {int(stars['accreted'].sum()):,} of them accreted")
     table = pd.concat(networks, ignore_index=True)
@@ -97,6 +120,7 @@ def _measure(bench: Bench) -> Measured:
         "networks": named[["row", *(c for c in named.columns if c != "row")]],
         "differences": table_of(differences, _COLUMNS),
         "ratios": table_of(ratios, ("ratio",)),
+        "alike": table_of(alike, ("sum_chi2",)),
         "roc": pd.concat(curves),
         "sizes": bench.sizes(),
     }
@@ -136,6 +160,10 @@ def _claims_on(tested: str, labels: list[str], tables: Tables) -> list[Claim]:
     value, error = cell(tables["networks"], f"{single[-1]} on {tested}", _AT)
     gain, gain_error = cell(ratios, f"{pair} over {single[-1]}, on {tested}", "ratio")
     unit = "in ε_A at ε_I = 1 %"
+    apart = " and ".join(
+        f"{measured(*hundredfold(cell(tables['alike'], f'{name}, {tested}', 'sum_chi2')))} ×10⁻² from {name}'s"
+        for name in single
+    )
     return [
         above(f"on {tested} the network that learnt there is best", *cell(differences, rival, _AT), paper="it is",
               unit=f"{unit}, least margin: {rival}"),
@@ -143,7 +171,8 @@ def _claims_on(tested: str, labels: list[str], tables: Tables) -> list[Claim]:
               paper="not dramatically worse", unit=f"of the local network's ε_A, least: {worst}",
               why=f"{single[-1]} keeps {value:.2f} ± {error:.2f} of the accreted stars at ε_I = 1 %"),
         above(f"on {tested} the {single[0]} network does better than the {single[-1]} one",
-              *cell(differences, f"{single[0]} less {single[-1]}, on {tested}", _AT), paper="it does", unit=unit),
+              *cell(differences, f"{single[0]} less {single[-1]}, on {tested}", _AT), paper="it does", unit=unit,
+              why=f"in Σχ² of velocities, {tested}'s accreted stars lie {apart}"),
         above(f"on {tested} the pair is nearer to the better of its members",
               *cell(differences, f"{pair} less the middle of its members, on {tested}", _AT), paper="it is",
               unit=f"{unit}, above the middle of both"),

@@ -66,6 +66,18 @@ def _judged(bench: Bench, stars: pd.DataFrame) -> dict[str, dict[str, Estimate]]
     return found
 
 
+def _alone(bench: Bench, stars: pd.DataFrame) -> dict[str, dict[str, Estimate]]:
+    """How well a variable ranks the stars by itself: by the accreted share of the bins it is planed by."""
+    accreted = stars["accreted"].to_numpy()
+    blocks = particle_blocks(stars["parentid"].to_numpy(), bench.settings.experiments.jackknife_blocks)
+    found = {}
+    for name in _WRITTEN:
+        _, number = planing_bins(VARIABLES[name](stars))
+        share = np.bincount(number[accreted], minlength=number.max() + 1) / np.maximum(np.bincount(number), 1)
+        found[name] = estimates([_planed_auc(share[number], accreted, np.ones(len(stars)))], blocks)
+    return found
+
+
 def _differences(auc: Mapping[str, Estimate]) -> dict[str, dict[str, Estimate]]:
     """What planing costs; and how much more v_phi costs than each other, and each velocity than each position."""
     costs = {name: auc["none"] - found for name, found in auc.items() if name != "none"}
@@ -97,6 +109,7 @@ def _measure(bench: Bench) -> Measured:
     tables = {
         "planed": table_of(judged, columns).assign(paper_auc=[_PAPER[name] for name in judged]),
         "differences": table_of(_differences({name: found["auc"] for name, found in judged.items()}), ("auc",)),
+        "alone": table_of(_alone(bench, stars), ("auc",)),
         "distributions": _distributions(moving),
         "sizes": bench.sizes(),
     }
@@ -131,9 +144,10 @@ def _draw(measured: Measured, _: Settings) -> "Mapping[str, Figure]":
 def _claims(tables: Tables) -> list[Claim]:
     differences, planed = tables["differences"], tables["planed"]
     kept = cell(planed, "v_phi", "auc")
+    alone = ", ".join(f"{name} {cell(tables['alone'], name, 'auc')[0]:.2f}" for name in (*reversed(_VELOCITIES), "z"))
     return [
         _least("v_phi matters most", [f"v_phi costs more than {n}" for n in _PAPER if n not in {"none", "v_phi"}],
-               differences, paper="0.08 more than v_R"),
+               differences, paper="0.08 more than v_R", why=f"AUC of a variable by itself: {alone}"),
         _least("velocities matter more than positions",
                [f"{v} costs more than {p}" for v, p in product(_VELOCITIES, _POSITIONS)], differences,
                paper="0.06 more: v_z and z"),
@@ -144,10 +158,10 @@ def _claims(tables: Tables) -> list[Claim]:
     ]  # fmt: skip
 
 
-def _least(statement: str, rows: list[str], differences: pd.DataFrame, *, paper: str) -> Claim:
+def _least(statement: str, rows: list[str], differences: pd.DataFrame, *, paper: str, why: str = "") -> Claim:
     """Claim that all differences are above zero, by the least of them."""
     row = min(rows, key=lambda name: cell(differences, name, "auc")[0])
-    return above(statement, *cell(differences, row, "auc"), paper=paper, unit=f"in AUC, least: {row}")
+    return above(statement, *cell(differences, row, "auc"), paper=paper, unit=f"in AUC, least: {row}", why=why)
 
 
 EXPERIMENT = Experiment(
