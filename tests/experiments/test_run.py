@@ -8,8 +8,10 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from exsitu import tracking
 from exsitu.errors import InputError
@@ -112,6 +114,15 @@ def test_the_report_sets_every_finding_beside_the_papers(ran, kept, tmp_path):
     assert not re.search(r"(src|href)=\"(?!data:)", text)
     for link in re.findall(r"\]\((figures/[^)]+)\)", markdown):
         assert (tmp_path / "reports" / link).is_file()
+
+
+def test_figures_of_the_report_look_as_they_did_in_half_the_bytes(ran, kept, tmp_path):
+    write_report(kept, tmp_path)
+    for copy in (tmp_path / "figures").iterdir():
+        original = kept / copy.name.replace("-", "/", 1)
+        before, after = (np.asarray(Image.open(path).convert("RGB"), np.int16) for path in (original, copy))
+        assert (np.abs(before - after).max(axis=2) > 32).mean() < 0.01
+        assert copy.stat().st_size < 0.5 * original.stat().st_size
 
 
 def test_a_report_of_nothing_says_what_to_run(tmp_path):

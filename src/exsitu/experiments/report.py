@@ -3,12 +3,13 @@
 One HTML file with its figures inside, without scripts, and the same as Markdown with figures beside it.
 """
 
-import shutil
+import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from PIL import Image
 
 from exsitu.experiments.experiment import SIGMAS, Verdict
 from exsitu.experiments.run import read_results
@@ -17,6 +18,9 @@ from exsitu.provenance import publish_file, publish_folder
 
 _ROWS = 40
 """Longer tables, such as curves, are drawn and not printed."""
+
+_COLOURS = 256
+"""What a PNG's palette holds: a third of the size, for a page that goes by mail or into a repository."""
 
 
 def write_report(kept: Path, output: Path) -> Path:
@@ -42,13 +46,20 @@ def write_report(kept: Path, output: Path) -> Path:
     """
     blocks = list(page(kept, read_results(kept)))
     with publish_folder(output / "figures", replace=True) as figures:
-        for block in blocks:
-            if isinstance(block, Picture):
-                shutil.copyfile(block.path, figures / figure_name(block.path))
-    for name, text in (("paper.md", as_markdown(blocks)), ("paper.html", as_html(blocks))):
+        smaller = [_smaller(block, figures) if isinstance(block, Picture) else block for block in blocks]
+        html = as_html(smaller)
+    for name, text in (("paper.md", as_markdown(blocks)), ("paper.html", html)):
         with publish_file(output / name) as staged:
             staged.write_text(text, encoding="utf-8")
     return output / "paper.html"
+
+
+def _smaller(picture: Picture, folder: Path) -> Picture:
+    """Copy a figure with a palette of colours."""
+    path = folder / figure_name(picture.path)
+    with Image.open(picture.path) as image:
+        image.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    return dataclasses.replace(picture, path=path)
 
 
 def page(kept: Path, results: Mapping[str, Mapping[str, Any]]) -> Iterator[Block]:
