@@ -5,17 +5,12 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
+from project import free_port
 
 from exsitu import SILENCE
 from exsitu.operations import doctor as module
 from exsitu.operations.doctor import doctor, versions
 from exsitu.settings import Servers
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture

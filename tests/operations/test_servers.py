@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fake_server import serving
+from project import free_port
 
 from exsitu.errors import InputError
 from exsitu.operations import servers
@@ -86,12 +87,6 @@ def test_a_server_that_ended_by_itself_is_down_though_another_answers_there(root
 def settings(repository, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return load_settings(repository / "params.yaml")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wanted(**ports):

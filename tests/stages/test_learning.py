@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from star_makers import measured_stars
 
 from exsitu.model import training as training_module
 from exsitu.model.inputs import input_columns
@@ -25,31 +26,9 @@ def settings(repository):
     )
 
 
-def survey(n, seed):
-    rng = np.random.default_rng(seed)
-    accreted = np.arange(n) % 10 == 0
-    parallax = rng.uniform(0.3, 3.0, n)
-    return pd.DataFrame(
-        {
-            "l": rng.uniform(-179.0, 180.0, n),
-            "b": rng.uniform(-60.0, 60.0, n),
-            "pmra": rng.normal(0.0, np.where(accreted, 14.0, 4.0)),
-            "pmdec": rng.normal(np.where(accreted, -9.0, 0.0), 4.0),
-            "parallax": parallax,
-            "pmra_error": 0.2,
-            "pmdec_error": 0.2,
-            "parallax_error": 0.05 * parallax,
-            "parallax_pmra_corr": 0.3,
-            "parallax_pmdec_corr": -0.2,
-            "pmra_pmdec_corr": 0.1,
-            "label_vm": accreted,
-        }
-    )
-
-
 @pytest.fixture(scope="module")
 def sample():
-    return Sample(survey(3000, 1), survey(1000, 2), digest="0" * 64)
+    return Sample(measured_stars(3000, 1), measured_stars(1000, 2), digest="0" * 64)
 
 
 @pytest.fixture

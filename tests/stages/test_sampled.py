@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+from star_makers import measured_stars
 
 from exsitu.errors import InputError
 from exsitu.model.inputs import input_columns, values_from_frame
@@ -20,28 +21,9 @@ from exsitu.stages.sampled import sample_scores, told_of_suns
 VIEWPOINTS = ("m12i/lsr0", "m12i/lsr2")
 
 
-def stars(n, seed):
-    rng = np.random.default_rng(seed)
-    parallax = rng.uniform(0.3, 3.0, n)
-    accreted = np.arange(n) % 10 == 0
-    return pd.DataFrame(
-        {
-            "l": rng.uniform(-179.0, 180.0, n),
-            "b": rng.uniform(-60.0, 60.0, n),
-            "pmra": rng.normal(0.0, np.where(accreted, 14.0, 4.0)),
-            "pmdec": rng.normal(np.where(accreted, -9.0, 0.0), 4.0),
-            "parallax": parallax,
-            "pmra_error": 0.2,
-            "pmdec_error": 0.2,
-            "parallax_error": 0.05 * parallax,
-            "label_vm": accreted,
-        }
-    )
-
-
 @pytest.fixture(scope="module")
 def stacked():
-    frames = [with_sun(stars(600, seed), solar_frame(name)) for seed, name in enumerate(VIEWPOINTS)]
+    frames = [with_sun(measured_stars(600, seed), solar_frame(name)) for seed, name in enumerate(VIEWPOINTS)]
     return pd.concat(frames, ignore_index=True)
 
 
@@ -53,15 +35,15 @@ def card():
 
 def test_the_sun_of_a_sample_is_that_of_the_frame_it_was_measured_in():
     for name in (*VIEWPOINTS, "milky_way"):
-        assert dataclasses.replace(sun_of(with_sun(stars(3, 1), solar_frame(name))), source="") == dataclasses.replace(
-            solar_frame(name), source=""
-        )
+        assert dataclasses.replace(
+            sun_of(with_sun(measured_stars(3, 1), solar_frame(name))), source=""
+        ) == dataclasses.replace(solar_frame(name), source="")
 
 
 def test_a_sample_without_a_sun_or_with_suns_at_two_places_is_refused(stacked):
     with pytest.raises(InputError, match=r"do not say from where they are seen \(z_sun_kpc\); run `exsitu prepare`"):
         sun_of(stacked.drop(columns="z_sun_kpc"))
-    elsewhere = with_sun(stars(3, 1), SolarFrame(8.0, 0.0, (0.0, 220.0, 0.0), "test"))
+    elsewhere = with_sun(measured_stars(3, 1), SolarFrame(8.0, 0.0, (0.0, 220.0, 0.0), "test"))
     with pytest.raises(InputError, match=r"seen from 2 places .*8\.2.*8\.0.*take the representation measured"):
         sun_of(pd.concat([stacked, elsewhere]))
 
@@ -94,8 +76,8 @@ def test_what_is_carried_over_is_kept_with_plain_inputs_under_the_new_surveys_su
 ):
     settings = load_settings(repository / "params.yaml")
     settings = settings.model_copy(update={"epochs": settings.epochs.model_copy(update={"transfer": 2})})
-    labelled = with_sun(stars(2000, 5), solar_frame("milky_way"))
-    sample = Sample(labelled, with_sun(stars(500, 6), solar_frame("milky_way")), digest="0" * 64)
+    labelled = with_sun(measured_stars(2000, 5), solar_frame("milky_way"))
+    sample = Sample(labelled, with_sun(measured_stars(500, 6), solar_frame("milky_way")), digest="0" * 64)
     before = build_network(card, seed=3)
     first = weights_of(before)["first/kernel"]
     network, told, history = carry_over(
