@@ -64,6 +64,17 @@ def _correlations(bench: Bench) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _errors(bench: Bench) -> pd.DataFrame:
+    """How large the errors are that stars were measured with, and so carry already: medians, against their spread."""
+    stars = bench.surveys.stars(_surveys(bench.settings)[0])
+    rows = []
+    for name in ("parallax", "pmra", "pmdec"):
+        low, high = stars[name].quantile([0.16, 0.84])
+        error = float(stars[f"{name}_error"].median())
+        rows.append({"name": name, "median_error": error, "over_spread": error / (0.5 * (high - low))})
+    return pd.DataFrame(rows)
+
+
 def _measure(bench: Bench) -> Measured:
     networks: list[pd.DataFrame] = []
     differences: dict[str, Judged] = {}
@@ -79,6 +90,7 @@ def _measure(bench: Bench) -> Measured:
         "differences": table_of(differences, NETWORK_COLUMNS),
         "roc": pd.concat([bench.roc(n, survey).assign(group=survey) for survey, n in product(surveys, bench.trials)]),
         "correlations": _correlations(bench),
+        "errors": _errors(bench),
         "sizes": bench.sizes(),
     }
     return Measured(tables, {}, (_note(tables["correlations"]),))
@@ -110,9 +122,11 @@ def _claims(tables: Tables) -> list[Claim]:
     why = "correlations " + ", ".join(
         f"{row['name']}: {row['median_size']:.2f}" for _, row in tables["correlations"].iterrows()
     )
+    small = ", ".join(f"{row['name']} {100 * row['over_spread']:.2g} %" for _, row in tables["errors"].iterrows())
     sampled = [
         above(f"draws of the errors teach better than none, seen {_where(name)}", *cell(found, name, _AT),
-              paper="critical to incorporate the uncertainties", unit=unit)
+              paper="critical to incorporate the uncertainties", unit=unit,
+              why=f"of the spread of the stars, in the median, the errors are: {small}; stars carry them already")
         for name in names[names.str.startswith("errors")]
     ]  # fmt: skip
     correlated = [
