@@ -16,6 +16,9 @@ OWN = {
 }
 
 
+ADDED = {f"{kind}: ZM last on {survey}": -0.003 for kind in ("measured", "rest_frame") for survey in TARGET}
+
+
 def tables(none: float = 0.04) -> dict[str, pd.DataFrame]:
     carried = [f"{name} on {survey}" for survey in TARGET for name in ("none", "VM first + last", "ZM last")]
     rows = [(name, none if name.startswith("none") else 0.02, "target") for name in carried]
@@ -30,13 +33,26 @@ def tables(none: float = 0.04) -> dict[str, pd.DataFrame]:
         }
     )
     errors = {f"{name}_error": 0.001 for name in ("efficiency_accreted_at_1pct", "purity_at_47pct", "sum_chi2")}
-    return {"gains": gains.assign(**errors), "left_to_win": left.assign(efficiency_accreted_at_1pct_error=0.001)}
+    added = pd.DataFrame({"name": list(ADDED), "sum_chi2": list(ADDED.values()), "efficiency_accreted_at_1pct": -0.05})
+    return {
+        "gains": gains.assign(**errors),
+        "transfer_adds": added.assign(**errors),
+        "left_to_win": left.assign(efficiency_accreted_at_1pct_error=0.001),
+    }
 
 
 def test_the_prototypes_numbers_are_its_findings():
     claims = experiment("E22").claims(tables())
     assert {claim.verdict for claim in claims} == {Verdict.HOLDS}
-    assert len(claims) == 2 * 3 + 2 * 2 + len(OWN) + 2 * 2
+    assert len(claims) == 2 * 3 + 2 * 2 * 2 + len(ADDED) + len(OWN) + 2 * 2
+
+
+def test_a_transfer_that_harms_is_told_with_what_it_does_to_the_ranking():
+    found = tables()
+    found["transfer_adds"]["sum_chi2"] = 0.003
+    failed = [claim for claim in experiment("E22").claims(found) if claim.verdict == Verdict.FAILS]
+    assert [claim.statement for claim in failed] == [f"transfer brings velocities nearer the truth: {n}" for n in ADDED]
+    assert failed[0].why == "ε_A at ε_I = 1 % changes by -0.0500 ± 0.0010"
 
 
 @pytest.mark.parametrize("gain", [0.0, -0.04])
