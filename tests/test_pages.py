@@ -52,3 +52,7 @@ def test_a_figure_is_inside_and_half_as_wide_as_its_pixels(tmp_path):
     save_figure(new_figure(2.0, 1.0), tmp_path / "f.png")  # 200 dots an inch
     page = as_html([Heading("t", 1), Picture(tmp_path / "f.png", "two inches")])
     assert re.search(r'<img alt="two inches" width="200" src="data:image/png;base64,[A-Za-z0-9+/=]+">', page)
+
+
+def test_an_error_of_nothing_is_a_number_of_its_own():
+    assert printed(pd.DataFrame({"name": ["pmra"], "median_error": [0.25]})).rows == [["pmra", "0.25"]]

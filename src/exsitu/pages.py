@@ -83,7 +83,8 @@ def printed(table: pd.DataFrame) -> Table:
     -------
     Table
     """
-    shown = [c for c in table.columns if not c.endswith((_ERROR, _SPREAD))]
+    beside = {f"{name}{end}" for name in table.columns for end in (_ERROR, _SPREAD)}
+    shown = [c for c in table.columns if c not in beside]
     rows = [[_cell(row, name) for name in shown] for row in table.to_dict("records")]
     return Table([name.replace("_", " ") for name in shown], rows)
 

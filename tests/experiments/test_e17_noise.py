@@ -16,7 +16,7 @@ def findings(errors: float = 0.05, covariance: float = 0.001) -> list[Claim]:
     tables = {
         "differences": pd.DataFrame({"name": list(rows), AT: list(rows.values()), f"{AT}_error": 0.01}),
         "correlations": pd.DataFrame({"name": ["pmra, pmdec"], "median_size": [0.2]}),
-        "errors": pd.DataFrame({"name": ["parallax", "pmra"], "over_spread": [0.05, 0.0123]}),
+        "errors": pd.DataFrame({"name": ["parallax", "pmra"], "relative": [0.05, 0.0123]}),
     }
     return experiment("E17").claims(tables)
 
@@ -64,4 +64,4 @@ def test_on_mocks_correlations_are_told_and_differences_are_those_of_the_numbers
         assert gap == pytest.approx(numbers[f"{a}, on {survey}"] - numbers[f"{b}, on {survey}"], abs=1e-6)
     errors = found["errors"].set_index("name")
     assert list(errors.index) == ["parallax", "pmra", "pmdec"]
-    assert errors["over_spread"].between(0.0, 1.0, inclusive="neither").all()
+    assert errors["relative"].between(0.0, 1.0, inclusive="neither").all()

@@ -71,7 +71,7 @@ def _errors(bench: Bench) -> pd.DataFrame:
     for name in ("parallax", "pmra", "pmdec"):
         low, high = stars[name].quantile([0.16, 0.84])
         error = float(stars[f"{name}_error"].median())
-        rows.append({"name": name, "median_error": error, "over_spread": error / (0.5 * (high - low))})
+        rows.append({"name": name, "median": error, "relative": error / (0.5 * (high - low))})
     return pd.DataFrame(rows)
 
 
@@ -122,7 +122,7 @@ def _claims(tables: Tables) -> list[Claim]:
     why = "correlations " + ", ".join(
         f"{row['name']}: {row['median_size']:.2f}" for _, row in tables["correlations"].iterrows()
     )
-    small = ", ".join(f"{row['name']} {100 * row['over_spread']:.2g} %" for _, row in tables["errors"].iterrows())
+    small = ", ".join(f"{row['name']} {100 * row['relative']:.2g} %" for _, row in tables["errors"].iterrows())
     sampled = [
         above(f"draws of the errors teach better than none, seen {_where(name)}", *cell(found, name, _AT),
               paper="critical to incorporate the uncertainties", unit=unit,
