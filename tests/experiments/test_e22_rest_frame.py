@@ -53,6 +53,7 @@ def test_a_transfer_that_harms_is_told_with_what_it_does_to_the_ranking():
     failed = [claim for claim in experiment("E22").claims(found) if claim.verdict == Verdict.FAILS]
     assert [claim.statement for claim in failed] == [f"transfer brings velocities nearer the truth: {n}" for n in ADDED]
     assert failed[0].why == "ε_A at ε_I = 1 % changes by -0.0500 ± 0.0010"
+    assert [claim.paper for claim in failed] == ["0.05 less"] * 2 + ["beyond the paper"] * 2
 
 
 @pytest.mark.parametrize("gain", [0.0, -0.04])
