@@ -15,6 +15,7 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from exsitu.draws import Keys, pair, stream, triangle
+from exsitu.elementary import compiled_arctan2, compiled_sine_and_cosine
 from exsitu.errors import InputError
 from exsitu.phase_space import ICRS_TO_GALACTIC, KMS_PER_KPC_MASYR, SolarFrame
 
@@ -143,8 +144,8 @@ def _velocity(
 
 def _directions(ra: float, dec: float, found: Floats) -> None:
     """Unit vectors towards a star, and there towards east and north."""
-    ca, sa = math.cos(ra * _RADIANS), math.sin(ra * _RADIANS)
-    cd, sd = math.cos(dec * _RADIANS), math.sin(dec * _RADIANS)
+    sa, ca = compiled_sine_and_cosine(ra * _RADIANS)
+    sd, cd = compiled_sine_and_cosine(dec * _RADIANS)
     found[0, 0], found[0, 1], found[0, 2] = cd * ca, cd * sa, sd
     found[1, 0], found[1, 1], found[1, 2] = -sa, ca, 0.0
     found[2, 0], found[2, 1], found[2, 2] = -sd * ca, -sd * sa, cd
@@ -158,8 +159,8 @@ def _sky(directions: Floats, galactic: Floats, pmra: float, pmdec: float) -> tup
     cos_b = math.sqrt(x * x + y * y)
     cos_l, sin_l = (x / cos_b, y / cos_b) if cos_b > 0.0 else (1.0, 0.0)
     return (
-        math.atan2(y, x) * _DEGREES,
-        math.atan2(z, cos_b) * _DEGREES,
+        compiled_arctan2(y, x) * _DEGREES,
+        compiled_arctan2(z, cos_b) * _DEGREES,
         cos_l * m_y - sin_l * m_x,
         cos_b * m_z - z * (cos_l * m_x + sin_l * m_y),
     )

@@ -47,7 +47,7 @@ def snapshots(path):
 @pytest.fixture(scope="module")
 def origin(galaxy, steady):
     """Origin of each particle of the history."""
-    return galaxy.origin[steady.ids]
+    return galaxy.origin[galaxy.find(steady.ids)]
 
 
 def test_the_file_says_what_it_is_of(path):
@@ -58,14 +58,14 @@ def test_the_file_says_what_it_is_of(path):
 def test_the_last_snapshot_is_today(galaxy, steady, snapshots):
     assert snapshots[-1].lookback_gyr == 0.0
     assert len(snapshots) == SNAPSHOTS
-    np.testing.assert_allclose(snapshots[-1].position, galaxy.position[steady.ids], rtol=1e-5, atol=1e-4)
-    np.testing.assert_allclose(snapshots[-1].velocity, galaxy.velocity[steady.ids], rtol=1e-4, atol=1e-2)
+    np.testing.assert_allclose(snapshots[-1].position, galaxy.position[galaxy.find(steady.ids)], rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(snapshots[-1].velocity, galaxy.velocity[galaxy.find(steady.ids)], rtol=1e-4, atol=1e-2)
     assert snapshots[-1].born.all()
 
 
 def test_particles_are_born_at_their_age(galaxy, steady, snapshots):
     for snapshot in snapshots[::20]:
-        np.testing.assert_array_equal(snapshot.born, galaxy.age[steady.ids] >= snapshot.lookback_gyr)
+        np.testing.assert_array_equal(snapshot.born, galaxy.age[galaxy.find(steady.ids)] >= snapshot.lookback_gyr)
         assert np.isfinite(snapshot.position[snapshot.born]).all()
 
 
@@ -103,7 +103,7 @@ def test_weights_add_up_to_the_galaxys_mass(galaxy, steady):
 def test_three_of_four_finds_the_accreted_and_few_others(galaxy, steady, snapshots):
     label = host_by_history(snapshots) != IN_SITU
     near = np.linalg.norm(steady.today_position, axis=1) < MAX_DISTANCE_KPC
-    truth = galaxy.accreted[steady.ids]
+    truth = galaxy.accreted[galaxy.find(steady.ids)]
     np.testing.assert_array_equal(truth, steady.accreted_truth)
     assert label[truth & near].mean() > 0.85
     wrong = steady.weight[label & ~truth & near].sum() / steady.weight[truth & near].sum()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from galas import hamiltonian
 
 from exsitu.mocks import orbits
 from exsitu.mocks.debris import make_debris
@@ -25,9 +26,8 @@ def _energy(model, state):
 
     w = state.T.copy()
     w[3:] *= orbits.KPC_PER_MYR
-    return PhaseSpacePosition.from_w(w, orbits.hamiltonian(model.potential).units).energy(
-        orbits.hamiltonian(model.potential)
-    ).value  # fmt: skip
+    system = hamiltonian(model.potential)
+    return PhaseSpacePosition.from_w(w, system.units).energy(system).value
 
 
 @pytest.mark.parametrize(("name", "speed"), [("m12i", 223.6), ("m12f", 235.9), ("milky_way", 233.0)])
@@ -37,10 +37,10 @@ def test_the_circular_velocity_at_the_sun_is_the_galaxys(name, speed):
 
 def test_circular_velocity_and_acceleration_are_those_of_galas_potential(m12i):
     point = np.array([[3.0, -4.0, 0.7]]).T
-    gradient = orbits.hamiltonian(m12i.potential).potential.gradient(point).value[:, 0]
+    gradient = hamiltonian(m12i.potential).potential.gradient(point).value[:, 0]
     ours = np.array(orbits._acceleration(*point[:, 0], orbits._numbers(m12i.potential)))
     np.testing.assert_allclose(ours * orbits.KPC_PER_MYR**2, -gradient, rtol=1e-6)
-    plane = orbits.hamiltonian(m12i.potential).potential.circular_velocity(np.array([[6.0, 0.0, 0.0]]).T)
+    plane = hamiltonian(m12i.potential).potential.circular_velocity(np.array([[6.0, 0.0, 0.0]]).T)
     v_c = float(orbits.circular_velocity(m12i.potential, 6.0))
     assert v_c == pytest.approx(float(plane.to_value("km/s")[0]), rel=1e-6)
 
@@ -51,14 +51,15 @@ def test_energy_is_conserved_from_stripping_until_today(name):
     debris = make_debris(model, 2.0e6, 11)
     today = orbits.integrate_to_today(model.potential, debris.state, debris.lookback, progress=False)
     error = np.abs(_energy(model, today) / _energy(model, debris.state) - 1.0)
-    assert np.percentile(error, 99) < 1e-2
+    # Of 10,000 stars less than one in a hundred is off by more; the allowance is four times a sample's error.
+    assert np.mean(error > 1e-2) < 0.01 + 4.0 * (0.01 / len(error)) ** 0.5
     assert np.median(np.linalg.norm(today[:, :3] - debris.state[:, :3], axis=1)) > 5.0
 
 
 def test_the_potential_is_galas(m12i):
     place = np.array([[3.0, -4.0, 0.7], [0.1, 0.2, 0.0], [20.0, 30.0, -9.0]])
     ours = orbits.potential_energy(m12i.potential, np.hypot(place[:, 0], place[:, 1]), place[:, 2])
-    galas = orbits.hamiltonian(m12i.potential).potential.energy(place.T).value
+    galas = hamiltonian(m12i.potential).potential.energy(place.T).value
     np.testing.assert_allclose(ours * orbits.KPC_PER_MYR**2, galas, rtol=1e-6)
 
 
@@ -77,6 +78,25 @@ def test_stars_stripped_together_or_alone_end_at_the_same_place(m12i, debris):
         alone = orbits.integrate_to_today(m12i.potential, debris[i : i + 1], lookback[i : i + 1], progress=False)
         np.testing.assert_array_equal(alone[0], together[i])
     np.testing.assert_allclose(together[1], debris[1], rtol=1e-12)
+
+
+def test_orbits_are_those_of_galas_leapfrog(m12i):
+    from gala.integrate.cyintegrators import leapfrog_integrate_hamiltonian
+
+    rng = np.random.default_rng(4)
+    state = np.concatenate([rng.normal(0.0, 9.0, (3, 300)), 0.15 * rng.normal(size=(3, 300))])
+    step, steps, scaled = 0.4, 50, orbits._numbers(m12i.potential)
+    scaled[[0, 2, 5]] *= orbits.KPC_PER_MYR**2
+    times, start = np.arange(steps + 1) * step, np.ascontiguousarray(state)
+    galas = leapfrog_integrate_hamiltonian(hamiltonian(m12i.potential), start, times, save_all=0)[1]
+    orbits._leapfrog(state, np.arange(300), steps, step, scaled)
+    np.testing.assert_allclose(state, galas, rtol=1e-6, atol=1e-7)
+
+
+def test_what_an_integration_starts_from_is_rounded_far_above_the_last_bit(m12i):
+    debris = make_debris(m12i, 4.0e6, 11)
+    np.testing.assert_array_equal(debris.state * 2.0**20, np.round(debris.state * 2.0**20))
+    np.testing.assert_array_equal(orbits.rounded(debris.state * (1.0 + 1e-15)), debris.state)
 
 
 @pytest.mark.parametrize(("index", "sense"), [(4, "prograde"), (2, "retrograde")])

@@ -39,7 +39,9 @@ def test_accreted_stars_are_few_old_metal_poor_and_hot(particles, phase_space, n
 
 
 def test_ids_of_accreted_particles_point_at_the_satellites(m12i, particles):
-    assert np.all(particles.origin[particles.accreted_ids] >= FIRST_SATELLITE)
+    assert np.all(particles.origin[particles.find(particles.accreted_ids)] >= FIRST_SATELLITE)
+    assert np.all(np.diff(particles.id) > 0)
+    np.testing.assert_array_equal(particles.find(particles.id), np.arange(len(particles.id)))
     assert particles.accreted_ids.dtype == np.int64
     assert len(np.unique(particles.origin[particles.accreted])) > len(m12i.satellites)
 

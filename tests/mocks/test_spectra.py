@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from exsitu.draws import Draws
 from exsitu.mocks.spectra import i_magnitude, in_fields, observe_spectra
 
 
@@ -26,7 +27,7 @@ def _stars(n=4000, seed=1):
 def spectra_of():
     """Stars, their spectra and the cross-match."""
     stars = _stars()
-    return stars, *observe_spectra(stars, np.random.default_rng(2))
+    return stars, *observe_spectra(stars, Draws((2,)))
 
 
 def test_the_suns_colour_gives_the_suns_i():

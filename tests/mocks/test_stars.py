@@ -12,7 +12,8 @@ from exsitu.mocks import sampling
 from exsitu.mocks import stars as st
 from exsitu.mocks import uncertainties as un
 from exsitu.mocks.galaxies import Dust
-from exsitu.mocks.isochrones import Draws, load_isochrones
+from exsitu.draws import Draws
+from exsitu.mocks.isochrones import Stars, load_isochrones
 from exsitu.mocks.particles import Particles
 from exsitu.mocks.sampling import Sample, observe, sampling_fraction, stars_shown
 from exsitu.mocks.uncertainties import PROFILES
@@ -67,7 +68,8 @@ def astrometry():
     true = Observables(
         rng.uniform(1.0, 359.0, n), dec, rng.uniform(0.1, 4.0, n), *rng.normal(0.0, 20.0, (2, n)), np.zeros(n)
     )
-    found = st._astrometry(true, rng.uniform(0.02, 0.5, n), rng.standard_normal(n), PROFILES["dr3"], rng)
+    of_parallax = rng.uniform(0.02, 0.5, n), rng.standard_normal(n)
+    found = st._astrometry(true, of_parallax, PROFILES["dr3"], Draws((12,)), np.arange(n))
     off = {name: found[name] - getattr(true, name) for name in ("pmra", "pmdec")}
     off["parallax"] = found["parallax"] - 1.0 / true.distance_kpc
     off["ra"] = (found["ra"] - true.ra) * 3.6e6 * np.cos(np.radians(dec))
@@ -98,9 +100,9 @@ def test_pulls_of_the_astrometry_are_correlated_as_stated(astrometry, name):
 
 def test_pulls_of_magnitudes_are_unit_normal():
     rng, n = np.random.default_rng(13), 100_000
-    stars = Draws(rng.uniform(-1.0, 9.0, n), *rng.uniform(0.3, 2.0, (2, n)), np.full(n, 3.7), np.full(n, 4.5))
+    stars = Stars(rng.uniform(-1.0, 9.0, n), *rng.uniform(0.3, 2.0, (2, n)), np.full(n, 3.7), np.full(n, 4.5))
     modulus = rng.uniform(5.0, 12.0, n)
-    found = st._photometry(stars, stars.g_abs + modulus, modulus, np.zeros(n), rng)
+    found = st._photometry(stars, stars.g_abs + modulus, modulus, np.zeros(n), rng.standard_normal((3, n)))
     rp = stars.g_abs - stars.g_rp + modulus
     for band, true in {"g": stars.g_abs + modulus, "rp": rp, "bp": rp + stars.bp_rp}.items():
         pull = (found[f"phot_{band}_mean_mag"] - true) / found[f"phot_{band}_mean_mag_error"]
@@ -223,7 +225,7 @@ def uniform(view):
     )
     clear = replace(view, model=replace(view.model, dust=Dust(density=0.0)))
     # A node's age and [Fe/H] are rounded in the table, so a few stars fall on the neighbours.
-    cells = isochrones.cells(particles.age, particles.feh, np.random.default_rng(15))
+    cells = isochrones.cells(particles.age, particles.feh, rng.random((2, n)))
     return particles, clear, np.bincount(cells) / n
 
 
@@ -235,9 +237,7 @@ def test_stars_scatter_about_their_particle_as_its_kernel_says(view):
     )  # fmt: skip
     clear = replace(view, model=replace(view.model, dust=Dust(density=0.0)))
     prepared = st.prepare(particles, clear, EVERY, 4)
-    stars = st.measure(
-        prepared, prepared.choose(50_000, np.random.default_rng(5)), clear, EVERY, np.random.default_rng(6)
-    )
+    stars = st.measure(prepared, prepared.choose(50_000 / prepared.total, Draws((5,))), clear, EVERY, Draws((6,)))
     found = true_phase_space(stars, clear.solar)
     # Brighter stars may be seen farther, so that those seen stand a little beyond their particle.
     for axis, (x, v) in enumerate(((found.x, found.v_x), (found.y, found.v_y), (found.z, found.v_z))):

@@ -26,7 +26,7 @@ def test_noise_is_unit_normal_and_correlated_as_stated():
     rng = np.random.default_rng(3)
     loading = np.repeat(np.array([[0.5], [-0.4], [0.6], [-0.7], [0.3]]), N, axis=1)
     luck = rng.standard_normal(N)
-    noise = un.correlated_noise(loading, luck, rng)
+    noise = un.correlated_noise(loading, luck, (rng.standard_normal(N), rng.standard_normal((5, N))))
     stated = un.correlations(loading)
     measured = np.corrcoef(noise)
     np.testing.assert_array_equal(noise[2], luck)
@@ -37,7 +37,7 @@ def test_noise_is_unit_normal_and_correlated_as_stated():
 
 def test_correlations_vary_over_the_sky_and_their_matrices_are_positive_definite():
     rng = np.random.default_rng(4)
-    loading = un.loadings(rng.uniform(0, 360, 500), rng.uniform(-90, 90, 500), rng)
+    loading = un.loadings(rng.uniform(0, 360, 500), rng.uniform(-90, 90, 500), rng.standard_normal((5, 500)))
     stated = un.correlations(loading)
     matrices = np.tile(np.eye(5), (500, 1, 1))
     for name, (i, j) in zip(un.CORRELATIONS, zip(*np.triu_indices(5, 1), strict=True), strict=True):

@@ -117,7 +117,8 @@ def test_progenitors_are_named_star_by_star(made, settings):
     stars = stars[stars["accreted"]]
     names = stage._progenitors(made, model, stars)
     (kept,) = (made.parent.parent / "kept").glob("m12i-*.npz")
-    numbers = np.load(kept)["origin"][stars["parentid"]] - FIRST_SATELLITE
+    particles = np.load(kept)
+    numbers = particles["origin"][np.searchsorted(particles["id"], stars["parentid"])] - FIRST_SATELLITE
     expected = [satellite.name for satellite in model.satellites] + ["dwarfs"] * model.dwarfs.count
     assert names.tolist() == [expected[number] for number in numbers]
     assert len(set(names)) > 2

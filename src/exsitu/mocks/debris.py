@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exsitu import elementary as el
+from exsitu.draws import Draws
 from exsitu.mocks.galaxies import GalaxyModel, Inflow, Orbit, Satellite
-from exsitu.mocks.orbits import INTERVAL_MYR, infall_track, integrate_to_today
-from exsitu.mocks.particles import FIRST_INFLOW, FIRST_SATELLITE, MAX_HEIGHT, OLDEST_GYR, RING, Particles
-from exsitu.mocks.randomness import Purpose, stream
+from exsitu.mocks.orbits import INTERVAL_MYR, infall_track, integrate_to_today, rounded
+from exsitu.mocks.particles import FIRST_INFLOW, FIRST_SATELLITE, MAX_HEIGHT, OLDEST_GYR, RING, Particles, first_id
+from exsitu.mocks.randomness import Purpose, draws_for
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -64,28 +65,33 @@ def satellites_of(model: GalaxyModel, seed: int) -> tuple[Satellite, ...]:
     tuple of Satellite
         In the order of `Particles.origin`.
     """
-    rng, dwarfs = stream(seed, model, Purpose.DWARFS), model.dwarfs
-    return (*model.satellites, *(_dwarf(model, i, rng) for i in range(dwarfs.count)))
+    draws = draws_for(seed, model, Purpose.DWARFS)
+    return (*model.satellites, *(_dwarf(model, i, draws) for i in range(model.dwarfs.count)))
 
 
-def _dwarf(model: GalaxyModel, number: int, rng: np.random.Generator) -> Satellite:
+def _dwarf(model: GalaxyModel, number: int, draws: Draws) -> Satellite:
     """A small satellite on an orbit drawn at random, isotropic."""
-    dwarfs, infall, disrupted = model.dwarfs, float(rng.uniform(6.0, 11.0)), float(rng.uniform(4.0, 6.0))
+
+    def between(name: str, low: float, high: float) -> float:
+        return low + (high - low) * float(draws.uniform(name, [number])[0])
+
+    dwarfs, infall, disrupted = model.dwarfs, between("infall", 6.0, 11.0), between("disrupted", 4.0, 6.0)
+    scatter = float(draws.normal("mass", [number])[0]), float(draws.normal("[Fe/H]", [number])[0])
     return Satellite(
         name=f"dwarf {number}",
-        mass=dwarfs.mass * float(el.exp10(rng.normal(0.0, 0.25))),
+        mass=dwarfs.mass * float(el.exp10(0.25 * scatter[0])),
         infall=infall,
         disrupted=min(disrupted, infall - 0.5),
         orbit=Orbit(
-            radius=float(rng.uniform(15.0, 40.0)),
-            circularity=float(rng.uniform(0.15, 0.7)),
-            inclination=float(90.0 - np.degrees(el.arcsin(rng.uniform(-1.0, 1.0)))),
-            node=float(rng.uniform(0.0, 360.0)),
-            friction_time=float(rng.uniform(2.5, 6.0)),
+            radius=between("radius", 15.0, 40.0),
+            circularity=between("circularity", 0.15, 0.7),
+            inclination=float(90.0 - np.degrees(el.arcsin(between("inclination", -1.0, 1.0)))),
+            node=between("node", 0.0, 360.0),
+            friction_time=between("friction time", 2.5, 6.0),
         ),
         scale=0.5,
         sigma=15.0,
-        feh=float(rng.normal(dwarfs.feh, dwarfs.feh_scatter)),
+        feh=dwarfs.feh + dwarfs.feh_scatter * scatter[1],
     )
 
 
@@ -108,38 +114,38 @@ def make_debris(model: GalaxyModel, mass: float, seed: int) -> Debris:
         Satellite by satellite, then inflow by inflow.
     """
     parts = [
-        _stripped(model, satellite, mass, FIRST_SATELLITE + i, stream(seed, model, Purpose.SATELLITE, i))
+        _stripped(model, satellite, mass, FIRST_SATELLITE + i, draws_for(seed, model, Purpose.SATELLITE, i))
         for i, satellite in enumerate(satellites_of(model, seed))
     ]
     parts += [
-        _born_on_the_way(model, inflow, mass, FIRST_INFLOW + i, stream(seed, model, Purpose.INFLOW, i))
+        _born_on_the_way(model, inflow, mass, FIRST_INFLOW + i, draws_for(seed, model, Purpose.INFLOW, i))
         for i, inflow in enumerate(model.inflows)
     ]
     return Debris(*(np.concatenate([getattr(part, name) for part in parts]) for name in Debris.__slots__))
 
 
-def _stripped(model: GalaxyModel, satellite: Satellite, mass: float, origin: int, rng: np.random.Generator) -> Debris:
+def _stripped(model: GalaxyModel, satellite: Satellite, mass: float, origin: int, draws: Draws) -> Debris:
     """
     Stars of a satellite when they leave it.
 
     Stripping goes with exp(-r / 8 kpc) along the track, grows with time, and takes the rest in the last tenth.
     """
     times, places, share = stripping(model, satellite)
-    n = int(satellite.mass / mass)
-    event = np.searchsorted(share, rng.random(n) * share[-1])
+    star = np.arange(int(satellite.mass / mass))
+    event = np.searchsorted(share, draws.uniform("stripped", star) * share[-1])
     # Plummer sphere, cut; the dispersion falls as its potential's square root.
-    shell = satellite.scale / np.sqrt(el.power(0.95 * rng.random(n) + 1e-9, -2.0 / 3.0) - 1.0)
-    offset = _isotropic(n, rng) * np.minimum(shell, _CUT_RADII * satellite.scale)[:, None]
+    shell = satellite.scale / np.sqrt(el.power(0.95 * draws.uniform("radius", star) + 1e-9, -2.0 / 3.0) - 1.0)
+    offset = _isotropic(draws.normal("direction", star, 3)) * np.minimum(shell, _CUT_RADII * satellite.scale)[:, None]
     sigma = satellite.sigma / np.sqrt(np.sqrt(1.0 + (shell / satellite.scale) * (shell / satellite.scale)))
-    inner = np.concatenate([offset, rng.standard_normal((n, 3)) * sigma[:, None]], axis=1)
+    inner = np.concatenate([offset, draws.normal("velocity", star, 3) * sigma[:, None]], axis=1)
     lookback = times[event].astype(np.int64)
     # Most of its stars formed before it fell in, the late ones from then until they were stripped.
-    late = rng.random(n) < satellite.late
+    late = draws.uniform("late", star) < satellite.late
     youngest = np.where(late, lookback / _INTERVALS_PER_GYR, satellite.infall)
-    age = youngest + (np.where(late, satellite.infall, OLDEST_GYR) - youngest) * rng.random(n)
-    feh = satellite.feh + satellite.feh_scatter * rng.standard_normal(n)
+    age = youngest + (np.where(late, satellite.infall, OLDEST_GYR) - youngest) * draws.uniform("age", star)
+    feh = satellite.feh + satellite.feh_scatter * draws.normal("[Fe/H]", star)
     feh = np.minimum(feh, satellite.feh + 0.75)
-    return Debris(inner, places[event] + inner, lookback, age, feh, np.full(n, origin, np.int16))
+    return Debris(inner, rounded(places[event] + inner), lookback, age, feh, np.full(len(star), origin, np.int16))
 
 
 def stripping(model: GalaxyModel, satellite: Satellite) -> tuple[Integers, Floats, Floats]:
@@ -172,19 +178,19 @@ def stripping(model: GalaxyModel, satellite: Satellite) -> tuple[Integers, Float
     return times, places, np.cumsum(weight)
 
 
-def _born_on_the_way(model: GalaxyModel, inflow: Inflow, mass: float, origin: int, rng: np.random.Generator) -> Debris:
+def _born_on_the_way(model: GalaxyModel, inflow: Inflow, mass: float, origin: int, draws: Draws) -> Debris:
     """Stars of an inflow where they were born: along its path down to where it first turns outwards."""
     track = infall_track(model.potential, inflow.orbit, inflow.began - inflow.ended)
     radius = _radius(track)
     inwards = track[: int(np.argmax(np.append(np.diff(radius) > 0.0, [True]))) + 1]
-    n = int(inflow.mass / mass)
-    place = inwards[(rng.random(n) * len(inwards)).astype(np.int64)]
-    spread = np.repeat([inflow.width, inflow.sigma], 3)
-    inner = spread * rng.standard_normal((n, 6))
-    lookback = np.ceil((inflow.ended + (inflow.began - inflow.ended) * rng.random(n)) * _INTERVALS_PER_GYR)
-    feh = inflow.feh + inflow.feh_scatter * rng.standard_normal(n)
-    born = lookback / _INTERVALS_PER_GYR
-    return Debris(inner, place + inner, lookback.astype(np.int64), born, feh, np.full(n, origin, np.int16))
+    star = np.arange(int(inflow.mass / mass))
+    place = inwards[(draws.uniform("place", star) * len(inwards)).astype(np.int64)]
+    inner = np.repeat([inflow.width, inflow.sigma], 3) * draws.normal("offset", star, 6)
+    since = inflow.ended + (inflow.began - inflow.ended) * draws.uniform("time", star)
+    lookback = np.ceil(since * _INTERVALS_PER_GYR)
+    feh = inflow.feh + inflow.feh_scatter * draws.normal("[Fe/H]", star)
+    born, where = lookback / _INTERVALS_PER_GYR, np.full(len(star), origin, np.int16)
+    return Debris(inner, rounded(place + inner), lookback.astype(np.int64), born, feh, where)
 
 
 def _radius(states: Floats) -> Floats:
@@ -193,9 +199,8 @@ def _radius(states: Floats) -> Floats:
     return radius
 
 
-def _isotropic(n: int, rng: np.random.Generator) -> Floats:
-    """Unit vectors, shape (n, 3)."""
-    direction = rng.standard_normal((n, 3))
+def _isotropic(direction: Floats) -> Floats:
+    """Unit vectors along normal deviates, shape (n, 3)."""
     return direction / _radius(direction)[:, None]
 
 
@@ -226,8 +231,8 @@ def accreted(model: GalaxyModel, mass: float, seed: int, *, progress: bool) -> P
     today = today[row]
     length, speed = _kernel(today)
     return Particles(
-        today[:, :3], today[:, 3:], np.full(len(row), mass), debris.age[row], debris.feh[row], length, speed,
-        debris.origin[row], row.astype(np.int32),
+        first_id(FIRST_INFLOW) + row.astype(np.int64), today[:, :3], today[:, 3:], np.full(len(row), mass),
+        debris.age[row], debris.feh[row], length, speed, debris.origin[row], row.astype(np.int32),
     )  # fmt: skip
 
 

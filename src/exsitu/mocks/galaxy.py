@@ -4,7 +4,6 @@ from exsitu.mocks.debris import accreted
 from exsitu.mocks.discs import in_situ
 from exsitu.mocks.galaxies import GalaxyModel
 from exsitu.mocks.particles import Particles, joined
-from exsitu.mocks.randomness import Purpose, stream
 
 
 def make_particles(
@@ -34,5 +33,5 @@ def make_particles(
     Particles
         Those born in the disc and before it first.
     """
-    born_here = in_situ(model, particle_mass_msun, stream(seed, model, Purpose.IN_SITU))
+    born_here = in_situ(model, particle_mass_msun, seed)
     return joined([*born_here, accreted(model, accreted_particle_mass_msun, seed, progress=progress)])

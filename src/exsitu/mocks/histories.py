@@ -18,9 +18,9 @@ from exsitu.labels.histories import Snapshot
 from exsitu.labels.snapshots import HistoryHeader, HistoryParticles, write_snapshots
 from exsitu.mocks.debris import Debris, make_debris
 from exsitu.mocks.galaxies import GalaxyModel
-from exsitu.mocks.orbits import INTERVAL_MYR, KPC_PER_MYR, advance, circular_velocity, hamiltonian, in_kms, march
+from exsitu.mocks.orbits import INTERVAL_MYR, KPC_PER_MYR, advance, circular_velocity, in_kms, march
 from exsitu.mocks.particles import FIRST_SATELLITE, HEATED, OLDEST_GYR, Particles
-from exsitu.mocks.randomness import Purpose, stream
+from exsitu.mocks.randomness import Purpose, draws_for
 from exsitu.mocks.subhalos import Path, halos_at, paths_of
 
 Floats = NDArray[np.float64]
@@ -39,10 +39,9 @@ _ABOUT = {"generator": "exsitu built-in mock galaxies", "sigma_v": "one-dimensio
 
 @dataclass(frozen=True, slots=True)
 class _Outside:
-    """Debris sorted by when it begins to move on its own, its states today, and the paths of the satellites."""
+    """Debris sorted by when it begins to move on its own, and the paths of the satellites."""
 
     debris: Debris
-    today: Floats
     paths: tuple[Path, ...]
 
     @property
@@ -116,13 +115,12 @@ def make_histories(
     debris, mine = _begun(make_debris(model, accreted_particle_mass_msun, seed), particles.debris[outside])
     outside = outside[mine]
     times = np.unique(np.round(np.linspace(0.0, OLDEST_GYR / _GYR, snapshots)).astype(np.int64))
-    today = np.concatenate([particles.position[outside], particles.velocity[outside]], axis=1)
-    born_outside = _Outside(debris, today, paths_of(model, seed))
+    born_outside = _Outside(debris, paths_of(model, seed))
     inner = _backwards(model, particles.rows(here), times, progress=progress)
     chosen = np.concatenate([here, outside])
     header = HistoryHeader(model.name, seed, _ABOUT | {"source": model.source})
     steady = HistoryParticles(
-        ids=chosen,
+        ids=particles.id[chosen],
         formation_lookback_gyr=particles.age[chosen],
         formation_position=np.concatenate([inner.birthplace, born_outside.at_birth()[:, :3]]),
         today_position=particles.position[chosen],
@@ -153,10 +151,9 @@ def require_snapshots(snapshots: int) -> None:
 
 
 def _sampled(model: GalaxyModel, particles: Particles, seed: int) -> tuple[Integers, Integers]:
-    """Ids of the particles to follow: of those born in the disc or before it, and of those from outside."""
-    rng = stream(seed, model, Purpose.HISTORIES)
-    groups = (np.flatnonzero(particles.debris < 0), np.flatnonzero(particles.debris >= 0))
-    here, outside = (np.sort(rng.permutation(group)[:PARTICLES]) for group in groups)
+    """Rows of the particles to follow: of those born in the disc or before it, and of those from outside."""
+    order = draws_for(seed, model, Purpose.HISTORIES).shuffled("followed", particles.id)
+    here, outside = (np.sort(order[mine[order]][:PARTICLES]) for mine in (particles.debris < 0, particles.debris >= 0))
     return here, outside
 
 
@@ -189,7 +186,7 @@ def _backwards(model: GalaxyModel, particles: Particles, times: Integers, *, pro
     order = np.argsort(-particles.age, kind="stable")
     age = particles.age[order]
     heated = (particles.origin[order] <= HEATED) & (age > model.heated.heated)
-    system, wanted = hamiltonian(model.potential), set(times.tolist())
+    wanted = set(times.tolist())
     state = np.concatenate([particles.position[order].T, -KPC_PER_MYR * particles.velocity[order].T])
     circles, states, birth = _circles(model, state), {}, np.empty((len(age), 3))
     for now in tqdm(range(int(times[-1]) + 1), "histories", unit="interval", disable=not progress, leave=False):
@@ -200,7 +197,7 @@ def _backwards(model: GalaxyModel, particles: Particles, times: Integers, *, pro
             states[now] = _in_order(in_kms(state) * np.repeat([1.0, -1.0], 3), order).astype(np.float32)
         stops = int(np.searchsorted(-age, -(now + 1) * _GYR))
         birth[order[stops:begun]] = state[:3, stops:begun].T
-        advance(system, state[:, :stops])
+        advance(model.potential, state[:, :stops])
     return _Inner(states, birth, particles.age)
 
 
@@ -235,9 +232,6 @@ def _snapshots(
         states = outside.at(lookback)
         if now == time:
             states[:moving] = in_kms(moved[:, :moving])
-        if time == 0:
-            # Near the centre orbits are chaotic: a last bit that depends on who is integrated together moves them.
-            states = outside.today
         both = np.concatenate([inner.states[time], states])
         born = np.concatenate([inner.age, outside.age]) >= lookback
         yield Snapshot(lookback, both[:, :3], both[:, 3:], born, halos_at(model, outside.paths, lookback))

@@ -57,7 +57,7 @@ def _imf_integral(mass: Floats, power: float) -> Floats:
 
 
 @dataclass(frozen=True, slots=True)
-class Draws:
+class Stars:
     """
     Stars drawn from isochrones.
 
@@ -75,9 +75,9 @@ class Draws:
     log_teff: Floats
     logg: Floats
 
-    def rows(self, index: Integers) -> "Draws":
+    def rows(self, index: Integers) -> "Stars":
         """The stars of these rows."""
-        return Draws(*(getattr(self, name)[index] for name in _STEPS))
+        return Stars(*(getattr(self, name)[index] for name in _STEPS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Isochrones:
     start: Floats
     end: Floats
 
-    def cells(self, age_gyr: Floats, feh: Floats, rng: np.random.Generator) -> Integers:
+    def cells(self, age_gyr: Floats, feh: Floats, dither: tuple[Floats, Floats]) -> Integers:
         """
         Cells of star particles; between two grid points the nearer is the likelier.
 
@@ -115,15 +115,15 @@ class Isochrones:
         ----------
         age_gyr, feh : ndarray, shape (n_particles,)
             Gyr, dex.
-        rng : numpy.random.Generator
-            Decides between neighbours, so that populations have no steps.
+        dither : tuple of 2 ndarrays, shape (n_particles,)
+            Uniform numbers that decide between neighbours in age and in [Fe/H], so that populations have no steps.
 
         Returns
         -------
         ndarray of int, shape (n_particles,)
         """
-        rows = _dither(feh, self.feh, rng)
-        columns = _dither(el.log10(age_gyr * 1e9), self.log_age, rng)
+        rows = _dithered(feh, self.feh, dither[1])
+        columns = _dithered(el.log10(age_gyr * 1e9), self.log_age, dither[0])
         return rows * len(self.log_age) + columns
 
     def count(self, cells: Integers, faintest: Floats) -> Floats:
@@ -146,7 +146,7 @@ class Isochrones:
     def _last(self, cells: Integers, faintest: Floats) -> Integers:
         return np.searchsorted(self.key, cells * _CELL_KEY + np.clip(faintest, -20.0, 40.0)).astype(np.int64)
 
-    def draw(self, cells: Integers, count: Floats, rng: np.random.Generator) -> Draws:
+    def draw(self, cells: Integers, count: Floats, place: tuple[Floats, Floats]) -> Stars:
         """
         Draw stars brighter than a limit.
 
@@ -156,24 +156,23 @@ class Isochrones:
             Cell of each star.
         count : ndarray, shape (n_stars,)
             `count` of the cell at the limit.
-        rng : numpy.random.Generator
-            Source of the draws.
+        place : tuple of 2 ndarrays, shape (n_stars,)
+            Uniform numbers: which piece of the isochrone each star is on, and where on it.
 
         Returns
         -------
-        Draws
+        Stars
         """
-        target = self.base[cells] + rng.random(len(cells)) * count
+        target = self.base[cells] + place[0] * count
         piece = np.clip(np.searchsorted(self.cumulative, target, side="right") - 1, 0, len(self.key) - 1)
-        along = rng.random(len(cells))
-        state = self.start[:, piece] + along * (self.end[:, piece] - self.start[:, piece])
-        return Draws(*state)
+        state = self.start[:, piece] + place[1] * (self.end[:, piece] - self.start[:, piece])
+        return Stars(*state)
 
 
-def _dither(value: Floats, grid: Floats, rng: np.random.Generator) -> Integers:
+def _dithered(value: Floats, grid: Floats, dither: Floats) -> Integers:
     """Index of one of the two grid points around a value, the nearer the likelier; the ends hold what is beyond."""
     place = (value - grid[0]) / (grid[-1] - grid[0]) * (len(grid) - 1)
-    index: Integers = np.clip(np.floor(place + rng.random(len(value))), 0, len(grid) - 1).astype(np.int64)
+    index: Integers = np.clip(np.floor(place + dither), 0, len(grid) - 1).astype(np.int64)
     return index
 
 

@@ -21,7 +21,7 @@ _PACKAGE = Path(__file__).parents[1]
 _FIRST_MODULE = "exsitu.mocks.galaxy"
 # The model's numbers count by value; names of columns and classes of errors decide no particle.
 _NO_MAKERS = frozenset({"exsitu.mocks.galaxies", "exsitu.columns", "exsitu.errors"})
-_LIBRARIES = ("gala", "numba", "numpy", "scipy")
+_LIBRARIES = ("numba", "numpy", "scipy")
 
 
 def kept_particles(

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from exsitu.errors import InputError
 from exsitu.mocks.galaxies import GalaxyModel, galaxy_model
 from exsitu.mocks.kept import kept_particles
 from exsitu.mocks.particles import Particles
-from exsitu.mocks.sampling import Sample, observe, sampling_fraction, stars_shown
+from exsitu.mocks.sampling import Sample, observe, sampling_fraction, share_of, stars_shown
 from exsitu.mocks.stars import Stratum, View, any_parallax, prepare, within
 from exsitu.mocks.uncertainties import ErrorProfile, error_profile
 from exsitu.settings import Galaxy, Mocks
@@ -174,7 +175,7 @@ def first_source_id(model: GalaxyModel, viewpoint: int) -> int:
     -------
     int
         Galaxy and viewpoint stand in the high bits, so ids never collide between surveys of galaxies with codes below
-        2^17, and exceed 2^53 as Gaia's do.
+        2^17, and exceed 2^53 as Gaia's do. The other 40 bits are the star's place in the random order.
     """
     return (1 << 61) + ((8 * model.code + viewpoint) << 40)
 
@@ -317,13 +318,21 @@ def drawn(
     """
     from tqdm import tqdm
 
-    done, first_id = 0, first_source_id(view.model, view.viewpoint)
+    done, last_id = 0, first_source_id(view.model, view.viewpoint) - 1
     with tqdm(total=round(stars), desc=label, unit="star", unit_scale=True, disable=not progress, leave=False) as bar:
         for frame in observe(samples, view, seed):
             index = np.arange(done, done + len(frame), dtype=np.int64)
-            done += len(frame)
+            ids = _distinct(first_source_id(view.model, view.viewpoint) + frame.pop("order").to_numpy(), last_id)
+            done, last_id = done + len(frame), int(ids[-1]) if len(ids) else last_id
             bar.update(len(frame))
-            yield frame.assign(source_id=first_id + index, random_index=index)
+            yield frame.assign(source_id=ids, random_index=index)
+
+
+def _distinct(ascending: NDArray[np.int64], above: int) -> NDArray[np.int64]:
+    """Ids that equal none before: of two stars in one place the second takes the next."""
+    index = np.arange(len(ascending), dtype=np.int64)
+    found: NDArray[np.int64] = np.maximum(np.maximum.accumulate(ascending - index), above + 1) + index
+    return found
 
 
 def views_of(model: GalaxyModel, viewpoints: Sequence[int], profile: ErrorProfile) -> list[View]:
@@ -373,7 +382,7 @@ def _write_uncut(path: Path, particles: Particles, view: View, seed: int, *, pro
     stratum, moments = Stratum(_UNCUT, any_parallax), Moments()
     prepared = prepare(particles, view, stratum, seed)
     shown = stars_shown(prepared, view, stratum, seed)
-    sample = Sample(stratum, prepared, min(1.0, UNCUT_STARS / shown))
+    sample = Sample(stratum, prepared, share_of(UNCUT_STARS, shown))
     label = f"{view.survey}, uncut"
     for frame in drawn([sample], view, seed, stars=min(shown, UNCUT_STARS), label=label, progress=progress):
         moments.add(frame)

@@ -1,10 +1,14 @@
-"""Orbits in a mock galaxy's potential: gala integrates the stars, a short loop sinks the satellites' centres.
+"""Orbits in a mock galaxy's potential: of stars, and of the centres of satellites, which sink.
 
 Positions are Galactocentric kpc, velocities km/s, times Myr.
+
+Stars that plunge through the centre are on chaotic orbits: a difference in the last bit grows to kiloparsecs in a few
+Gyr. So the loops here are made of arithmetic that every machine rounds alike (see ``exsitu.elementary``), and what they
+start from is rounded first (`rounded`): whoever makes a galaxy, wherever, gets the same stars.
 """
 
+import math
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numba import njit
@@ -29,7 +33,7 @@ INTERVAL_MYR = 20
 # percentile.
 _STEPS = ((25.0, 10.0), (12.0, 4.0), (7.0, 2.0), (4.0, 1.0), (2.0, 0.4), (0.7, 0.2), (0.0, 0.1))
 
-_BLOCK = 2048
+_BLOCK = 256
 """Stars integrated at a time: their states stay in the processor's cache."""
 
 
@@ -85,18 +89,19 @@ def potential_energy(potential: Potential, radius: Floats, z: Floats) -> Floats:
     return -G * (p.bulge_mass / (r + p.bulge_scale) + disc + p.halo_mass * el.log(1.0 + r / p.halo_scale) / r)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator] # numba has no type information
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator] # numba has no type information
 def _acceleration(x: float, y: float, z: float, p: Floats) -> tuple[float, float, float]:
     """(km/s)2/kpc at a point; `p` holds the potential's numbers in the order of its fields."""
-    r2 = x * x + y * y + z * z
-    r = np.sqrt(r2) + 1e-9
-    s = np.sqrt(z * z + p[4] * p[4])
-    d2 = x * x + y * y + (p[3] + s) * (p[3] + s)
-    bulge = -G * p[0] / (r * (r + p[1]) * (r + p[1]))
-    disc = -G * p[2] / (d2 * np.sqrt(d2))
-    halo = -G * p[5] * (np.log(1.0 + r / p[6]) / (r * r) - 1.0 / (r * (r + p[6]))) / r
-    plane = bulge + disc + halo
-    return x * plane, y * plane, z * (bulge + halo + disc * (p[3] + s) / s)
+    plane2 = x * x + y * y
+    r = math.sqrt(plane2 + z * z) + 1e-9
+    s = math.sqrt(z * z + p[4] * p[4])
+    d2 = plane2 + (p[3] + s) * (p[3] + s)
+    per_r = 1.0 / r
+    bulge = G * p[0] * per_r / ((r + p[1]) * (r + p[1]))
+    disc = G * p[2] / (d2 * math.sqrt(d2))
+    halo = G * p[5] * (el.compiled_log(1.0 + r / p[6]) * per_r - 1.0 / (r + p[6])) * (per_r * per_r)
+    plane = -(bulge + disc + halo)
+    return x * plane, y * plane, -z * (bulge + halo + disc * (p[3] + s) / s)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator] # numba has no type information
@@ -122,6 +127,23 @@ def _numbers(potential: Potential) -> Floats:
     return np.array(
         [p.bulge_mass, p.bulge_scale, p.disc_mass, p.disc_a, p.disc_b, p.halo_mass, p.halo_scale], dtype=np.float64
     )
+
+
+def rounded(state: Floats) -> Floats:
+    """
+    Round what an integration starts from, far above the last bit, so that a last bit is not made to grow.
+
+    Parameters
+    ----------
+    state : ndarray
+        Positions (kpc) and velocities (km/s).
+
+    Returns
+    -------
+    ndarray, same shape
+        Multiples of 2^-20: 0.001 pc, 1 mm/s.
+    """
+    return np.round(state * 2.0**20) * 2.0**-20
 
 
 def infall_track(potential: Potential, orbit: Orbit, duration_gyr: float) -> Floats:
@@ -151,33 +173,9 @@ def infall_track(potential: Potential, orbit: Orbit, duration_gyr: float) -> Flo
     ci, si, cn, sn = (float(f(a)) for a in (inclination, node) for f in (el.cos, el.sin))
     v_c = float(circular_velocity(potential, orbit.radius))
     radial, tangential = np.array([cn, -sn, 0.0]), np.array([-sn * ci, -cn * ci, si])
-    start = np.concatenate([orbit.radius * radial, v_c * (orbit.circularity * tangential - 0.35 * radial)])
+    start = rounded(np.concatenate([orbit.radius * radial, v_c * (orbit.circularity * tangential - 0.35 * radial)]))
     track: Floats = _sink(start, round(1000.0 * duration_gyr), 1000.0 * orbit.friction_time, _numbers(potential))
     return track
-
-
-def hamiltonian(potential: Potential) -> Any:
-    """
-    The potential as gala's Hamiltonian.
-
-    Parameters
-    ----------
-    potential : Potential
-        The galaxy's.
-
-    Returns
-    -------
-    gala.potential.Hamiltonian
-        In kpc, Myr, Msun.
-    """
-    import gala.potential as gp
-    from gala.units import galactic
-
-    p, total = potential, gp.CCompositePotential()
-    total["bulge"] = gp.HernquistPotential(m=p.bulge_mass, c=p.bulge_scale, units=galactic)
-    total["disc"] = gp.MiyamotoNagaiPotential(m=p.disc_mass, a=p.disc_a, b=p.disc_b, units=galactic)
-    total["halo"] = gp.NFWPotential(m=p.halo_mass, r_s=p.halo_scale, units=galactic)
-    return gp.Hamiltonian(total)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator] # numba has no type information
@@ -196,28 +194,50 @@ def _paces(state: Floats, limits: Floats) -> NDArray[np.int8]:
     return paces
 
 
-def advance(system: Any, state: Floats) -> None:
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator] # numba has no type information
+def _leapfrog(state: Floats, chosen: NDArray[np.int64], steps: int, step: float, p: Floats) -> None:
+    """Kick, drift and kick the chosen columns of `state` (kpc, kpc/Myr); `p` holds masses times ``KPC_PER_MYR``^2."""
+    half = 0.5 * step
+    for first in range(0, len(chosen), _BLOCK):
+        some = chosen[first : first + _BLOCK]
+        x, y, z, u, v, w = (
+            state[0][some],
+            state[1][some],
+            state[2][some],
+            state[3][some],
+            state[4][some],
+            state[5][some],
+        )
+        ax, ay, az = np.empty_like(x), np.empty_like(x), np.empty_like(x)
+        for i in range(len(some)):
+            ax[i], ay[i], az[i] = _acceleration(x[i], y[i], z[i], p)
+        for _ in range(steps):
+            for i in range(len(some)):
+                u[i], v[i], w[i] = u[i] + half * ax[i], v[i] + half * ay[i], w[i] + half * az[i]
+                x[i], y[i], z[i] = x[i] + step * u[i], y[i] + step * v[i], z[i] + step * w[i]
+                ax[i], ay[i], az[i] = _acceleration(x[i], y[i], z[i], p)
+                u[i], v[i], w[i] = u[i] + half * ax[i], v[i] + half * ay[i], w[i] + half * az[i]
+        for i, star in enumerate(some):
+            state[:3, star] = x[i], y[i], z[i]
+            state[3:, star] = u[i], v[i], w[i]
+
+
+def advance(potential: Potential, state: Floats) -> None:
     """
     Move stars in place through one interval, each with a step that suits how near the centre it comes.
 
     Parameters
     ----------
-    system : gala.potential.Hamiltonian
-        From `hamiltonian`.
+    potential : Potential
+        The galaxy's.
     state : ndarray, shape (6, n_stars)
         Position (kpc) and velocity (kpc/Myr).
     """
-    # gala's C loop by itself: its Python front converts units for a millisecond a call, 3000 times a galaxy.
-    from gala.integrate.cyintegrators import leapfrog_integrate_hamiltonian
-
+    numbers = _numbers(potential)
+    numbers[[0, 2, 5]] *= KPC_PER_MYR * KPC_PER_MYR
     paces = _paces(state, np.array([limit for limit, _ in _STEPS]))
     for pace, (_, step) in enumerate(_STEPS):
-        times = np.arange(round(INTERVAL_MYR / step) + 1) * step
-        chosen = np.flatnonzero(paces == pace)
-        for first in range(0, chosen.size, _BLOCK):
-            some = chosen[first : first + _BLOCK]
-            start = np.ascontiguousarray(state[:, some])
-            state[:, some] = leapfrog_integrate_hamiltonian(system, start, times, save_all=0)[1]
+        _leapfrog(state, np.flatnonzero(paces == pace), round(INTERVAL_MYR / step), step, numbers)
 
 
 def march(potential: Potential, state: Floats, lookback: NDArray[np.int64]) -> Iterator[tuple[int, int, Floats]]:
@@ -250,11 +270,10 @@ def march(potential: Potential, state: Floats, lookback: NDArray[np.int64]) -> I
     moved[3:] *= KPC_PER_MYR
     latest = int(lookback.max(initial=0))
     counts = np.searchsorted(-lookback, -np.arange(latest, -1, -1), side="right")
-    system = hamiltonian(potential)
     for now, n in zip(range(latest, -1, -1), counts.tolist(), strict=True):
         yield now, n, moved
         if now:
-            advance(system, moved[:, :n])
+            advance(potential, moved[:, :n])
 
 
 def in_kms(moved: Floats) -> Floats:

@@ -1,6 +1,6 @@
 """Star particles: one table for everything a mock galaxy is made of.
 
-Everything is Galactocentric, kpc and km/s, in the frame of ``exsitu.phase_space``. The index of a particle is its id.
+Everything is Galactocentric, kpc and km/s, in the frame of ``exsitu.phase_space``.
 """
 
 from collections.abc import Sequence
@@ -24,13 +24,33 @@ HEATED, PROTO, FIRST_INFLOW, FIRST_SATELLITE = 100, 110, 150, 200
 """`origin` of the heated disc, the proto-galaxy, the first inflow, the first satellite; below: the disc by age."""
 
 
-@dataclass(frozen=True, slots=True)
-class Particles:
+def first_id(origin: int) -> int:
     """
-    Star particles; the index of a particle is its id.
+    Id of the first particle of a population.
 
     Parameters
     ----------
+    origin : int
+        As in `Particles`; all that came from outside counts as one population, of the first inflow's origin.
+
+    Returns
+    -------
+    int
+        Ids of 2^32 particles of one population lie between this and the next.
+    """
+    return origin << 32
+
+
+@dataclass(frozen=True, slots=True)
+class Particles:
+    """
+    Star particles.
+
+    Parameters
+    ----------
+    id : ndarray of int, shape (n_particles,)
+        Ascending. Which of its population a particle was, before any were left out (`first_id`): what becomes of
+        others changes no id.
     position, velocity : ndarray, shape (n_particles, 3)
         Galactocentric, kpc and km/s.
     mass : ndarray, shape (n_particles,)
@@ -48,6 +68,7 @@ class Particles:
         Row in the galaxy's debris (``exsitu.mocks.debris``); -1 for what was born in the disc or before it.
     """
 
+    id: NDArray[np.int64]
     position: Floats
     velocity: Floats
     mass: Floats
@@ -73,7 +94,8 @@ class Particles:
         """Particles of one population of the galaxy itself, all of one mass and origin."""
         n = len(age)
         where = np.full(n, origin, np.int16), np.full(n, -1, np.int32)
-        return cls(position, velocity, np.full(n, mass), age, feh, length, speed, *where)
+        ids = first_id(origin) + np.arange(n, dtype=np.int64)
+        return cls(ids, position, velocity, np.full(n, mass), age, feh, length, speed, *where)
 
     @property
     def accreted(self) -> NDArray[np.bool_]:
@@ -83,7 +105,11 @@ class Particles:
     @property
     def accreted_ids(self) -> NDArray[np.int64]:
         """Ids of the particles born in another galaxy."""
-        return np.flatnonzero(self.accreted).astype(np.int64)
+        return self.id[self.accreted]
+
+    def find(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows of the particles with these ids, which must be there."""
+        return np.searchsorted(self.id, ids).astype(np.int64)
 
     def rows(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "Particles":
         """The chosen particles."""

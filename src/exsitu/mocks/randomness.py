@@ -1,14 +1,13 @@
-"""One independent stream of random numbers for every piece of a mock, whatever else is made."""
+"""Random numbers for every piece of a mock, whatever else is made, by galaxy, purpose and what they belong to."""
 
 from enum import IntEnum
 
-import numpy as np
-
+from exsitu.draws import Draws
 from exsitu.mocks.galaxies import GalaxyModel
 
 
 class Purpose(IntEnum):
-    """What a stream is for; the numbers stand in the seeds and are never reused."""
+    """What draws are for; the numbers stand in the seeds and are never reused."""
 
     IN_SITU = 1
     DWARFS = 2
@@ -17,13 +16,11 @@ class Purpose(IntEnum):
     HISTORIES = 5
     PREPARE = 10
     PILOT = 11
-    COUNTS = 12
     STARS = 13
     SPECTRA = 14
-    SHUFFLE = 15
 
 
-def stream(seed: int, model: GalaxyModel, purpose: Purpose, *index: int) -> np.random.Generator:
+def draws_for(seed: int, model: GalaxyModel, purpose: Purpose, *index: int) -> Draws:
     """
     Random numbers of one piece of a mock.
 
@@ -40,7 +37,7 @@ def stream(seed: int, model: GalaxyModel, purpose: Purpose, *index: int) -> np.r
 
     Returns
     -------
-    numpy.random.Generator
-        PCG64; its draws do not depend on the processor.
+    Draws
+        By what they belong to: a particle, a star. Nothing that is left out shifts them.
     """
-    return np.random.default_rng([seed, model.code, int(purpose), *index])
+    return Draws((seed, model.code, int(purpose), *index))

@@ -8,13 +8,15 @@ import pandas as pd
 
 from exsitu.errors import InputError
 from exsitu.mocks.randomness import Purpose
-from exsitu.mocks.stars import Prepared, Stratum, View, measure
+from exsitu.mocks.stars import Floats, Integers, Prepared, Stratum, View, measure
 
 CHUNK = 250_000
-"""Stars drawn at a time; part of what fixes the random numbers."""
+"""Stars made at a time."""
 
-# Trial stars that measure which share belongs to a stratum: so many at a time, until enough belong or were tried.
 _PILOT, _PILOT_PASSED, _PILOT_DRAWN = 40_000, 8_000, 1_200_000
+"""Trial stars that measure which share belongs to a stratum: so many at a time, until enough belong or were tried."""
+
+_ORDER_BITS = 40
 
 
 def stars_shown(prepared: Prepared, view: View, stratum: Stratum, seed: int) -> float:
@@ -35,11 +37,12 @@ def stars_shown(prepared: Prepared, view: View, stratum: Stratum, seed: int) -> 
     float
         Expected number.
     """
-    rng = view.stream(seed, Purpose.PILOT, stratum)
-    passed = drawn = 0
+    passed, drawn, trials = 0, 0, 0
     while prepared.total and passed < _PILOT_PASSED and drawn < _PILOT_DRAWN:
-        passed += len(measure(prepared, prepared.choose(_PILOT, rng), view, stratum, rng))
-        drawn += _PILOT
+        draws = view.draws(seed, Purpose.PILOT, stratum, trials)
+        chosen = prepared.choose(_PILOT / prepared.total, draws)
+        passed += len(measure(prepared, chosen, view, stratum, draws))
+        drawn, trials = drawn + len(chosen), trials + 1
     return prepared.total * passed / max(drawn, 1)
 
 
@@ -61,7 +64,7 @@ def sampling_fraction(prepared: Prepared, view: View, stratum: Stratum, stars: i
     Returns
     -------
     float
-        At most 1.
+        As of `share_of`.
 
     Raises
     ------
@@ -74,7 +77,27 @@ def sampling_fraction(prepared: Prepared, view: View, stratum: Stratum, stars: i
             f"{view.model.name}, viewpoint {view.viewpoint}: {stars} stars asked for, the galaxy shows about "
             f"{available:.0f}; ask for fewer"
         )
-    return float(stars / available)
+    return share_of(stars, available)
+
+
+def share_of(stars: float, available: float) -> float:
+    """
+    Fraction to draw.
+
+    Parameters
+    ----------
+    stars : float
+        Expected number of stars.
+    available : float
+        How many there are, from a trial.
+
+    Returns
+    -------
+    float
+        At most 1. It has three digits, a tenth of what a trial is good for, so that one trial star more or less does
+        not draw other stars.
+    """
+    return min(float(f"{stars / available:.3g}"), 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +119,6 @@ class Sample:
     prepared: Prepared
     fraction: float
 
-    @property
-    def rate(self) -> float:
-        """Expected number of draws."""
-        return self.prepared.total * self.fraction
-
 
 def observe(samples: Sequence[Sample], view: View, seed: int) -> Iterator[pd.DataFrame]:
     """
@@ -118,25 +136,28 @@ def observe(samples: Sequence[Sample], view: View, seed: int) -> Iterator[pd.Dat
     Yields
     ------
     DataFrame
-        A chunk, as `measure` gives it. One chunk is held at a time, however many stars there are.
+        A chunk, as `measure` gives it, with ``order``: a random number below 2^40, ascending. One chunk of stars is
+        held at a time, and 32 bytes a star to be made.
 
     Notes
     -----
-    Every particle shows a Poisson number of stars. Their sum is Poisson too, and given the sum each star belongs to a
-    particle, and to a stratum, in proportion to the expected numbers: so the total is drawn first and the parents as
-    they are needed.
+    Every particle shows a Poisson number of stars. All that is random of a star belongs to its particle and to which
+    of the particle's stars it is: what becomes of other particles and stars changes nothing of it.
     """
-    strata, rates = [s.stratum for s in samples], np.cumsum([s.rate for s in samples])
-    shares = np.diff(rates, prepend=0.0) / rates[-1]
-    remaining = int(view.stream(seed, Purpose.COUNTS, *strata).poisson(rates[-1]))
-    streams = [view.stream(seed, Purpose.STARS, s.stratum) for s in samples]
-    mixing = view.stream(seed, Purpose.SHUFFLE, *strata)
-    while remaining > 0:
-        draws = mixing.multinomial(min(CHUNK, remaining), shares).tolist()
-        remaining -= sum(draws)
-        parts = [
-            measure(s.prepared, s.prepared.choose(n, rng), view, s.stratum, rng)
-            for s, n, rng in zip(samples, draws, streams, strict=True)
-        ]
-        table = pd.concat(parts, ignore_index=True)
-        yield table.take(mixing.permutation(len(table))).reset_index(drop=True)
+    draws = [view.draws(seed, Purpose.STARS, s.stratum) for s in samples]
+    chosen = [s.prepared.choose(s.fraction, of) for s, of in zip(samples, draws, strict=True)]
+    orders = [_order(of.uniform("order", stars.keys)) for of, stars in zip(draws, chosen, strict=True)]
+    edges = np.cumsum([0, *map(len, chosen)])
+    in_order = np.argsort(np.concatenate(orders), kind="stable")
+    for start in range(0, len(in_order), CHUNK):
+        wanted = np.sort(in_order[start : start + CHUNK])
+        parts = []
+        for i, sample in enumerate(samples):
+            mine = wanted[(wanted >= edges[i]) & (wanted < edges[i + 1])] - edges[i]
+            table = measure(sample.prepared, chosen[i].take(mine), view, sample.stratum, draws[i])
+            parts.append(table.assign(order=orders[i][mine[table.index]]))
+        yield pd.concat(parts).sort_values("order", kind="stable", ignore_index=True)
+
+
+def _order(uniform: Floats) -> Integers:
+    return (uniform * (1 << _ORDER_BITS)).astype(np.int64)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from exsitu import elementary as el
 from exsitu.columns import REFERENCE_EPOCHS, column
+from exsitu.draws import Draws
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -79,7 +80,7 @@ def in_fields(frame: pd.DataFrame) -> Mask:
     return where
 
 
-def observe_spectra(stars: pd.DataFrame, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
+def observe_spectra(stars: pd.DataFrame, draws: Draws) -> tuple[pd.DataFrame, pd.DataFrame]:
     """
     Take spectra of stars.
 
@@ -87,8 +88,8 @@ def observe_spectra(stars: pd.DataFrame, rng: np.random.Generator) -> tuple[pd.D
     ----------
     stars : DataFrame
         Rows of a mock survey with the truth.
-    rng : numpy.random.Generator
-        Source of the errors.
+    draws : Draws
+        Of the stars, by ``source_id``.
 
     Returns
     -------
@@ -97,9 +98,9 @@ def observe_spectra(stars: pd.DataFrame, rng: np.random.Generator) -> tuple[pd.D
     neighbours : DataFrame
         The Gaia archive's best-neighbour table: ids, distance, number of neighbours.
     """
-    n, i = len(stars), _i_of(stars)
-    ra, dec, offset = _positions_in_2000(stars, rng)
-    flag = np.where(rng.random(n) < GOOD_FRACTION, 0, rng.integers(1, 5, n))
+    ids, i = stars["source_id"].to_numpy(), _i_of(stars)
+    ra, dec, offset = _positions_in_2000(stars, draws.normal("position", ids, 2).T)
+    flag = np.where(draws.uniform("good", ids) < GOOD_FRACTION, 0, 1 + (4.0 * draws.uniform("flag", ids)).astype(int))
     rv_error = 0.9 * el.exp10(0.12 * (i - 10.5))
     feh_error = 0.10 + 0.02 * (i - I_RANGE[0])
     # Where the pipeline did not converge, the abundance means little.
@@ -108,18 +109,18 @@ def observe_spectra(stars: pd.DataFrame, rng: np.random.Generator) -> tuple[pd.D
         "original_ext_source_id": _identifiers(ra, dec),
         "ra": ra,
         "dec": dec,
-        "radial_velocity": _true_radial_velocity(stars) + rv_error * rng.standard_normal(n),
+        "radial_velocity": _true_radial_velocity(stars) + rv_error * draws.normal("radial velocity", ids),
         "radial_velocity_error": rv_error,
-        "feh": np.clip(stars["feh"].to_numpy() + scatter * rng.standard_normal(n), -5.0, 1.2),
+        "feh": np.clip(stars["feh"].to_numpy() + scatter * draws.normal("[Fe/H]", ids), -5.0, 1.2),
         "feh_error": feh_error,
         "quality_flag": flag,
     }
-    matched = rng.random(n) < MATCHED_FRACTION
+    matched = draws.uniform("matched", ids) < MATCHED_FRACTION
     neighbours = {
-        "source_id": stars["source_id"].to_numpy(),
+        "source_id": ids,
         "original_ext_source_id": columns["original_ext_source_id"],
         "angular_distance": offset,
-        "number_of_neighbours": np.where(rng.random(n) < 0.985, 1, 2),
+        "number_of_neighbours": np.where(draws.uniform("alone", ids) < 0.985, 1, 2),
     }
     spectra = _typed(columns).sort_values("original_ext_source_id", kind="stable", ignore_index=True)
     found = _typed(neighbours)[matched].sort_values("source_id", kind="stable", ignore_index=True)
@@ -130,11 +131,11 @@ def _typed(columns: dict[str, NDArray[np.generic]]) -> pd.DataFrame:
     return pd.DataFrame(columns).astype({name: column(name).dtype for name in columns})
 
 
-def _positions_in_2000(stars: pd.DataFrame, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+def _positions_in_2000(stars: pd.DataFrame, noise: Floats) -> tuple[Floats, Floats, Floats]:
     """Positions taken back to epoch 2000 with the position errors of the input catalogues; their size in arcsec."""
     ra, dec, pmra, pmdec = _numbers(stars, "ra", "dec", "pmra", "pmdec")
     years = REFERENCE_EPOCHS["rave_dr5"] - REFERENCE_EPOCHS["gaia_dr2"]
-    east, north = _POSITION_ERROR_ARCSEC * rng.standard_normal((2, len(stars)))
+    east, north = _POSITION_ERROR_ARCSEC * noise
     d_ra = (pmra * years * 1e-3 + east) / 3600.0 / np.maximum(el.cos(np.radians(dec)), 1e-3)
     moved = ra + d_ra
     moved = np.where(moved < 0.0, moved + 360.0, np.where(moved >= 360.0, moved - 360.0, moved))

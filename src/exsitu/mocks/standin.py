@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from exsitu.draws import Draws
 from exsitu.errors import InputError
 from exsitu.mocks.galaxies import galaxy_model
 from exsitu.mocks.make import described, described_masses, drawn, particles_of, sample_of
 from exsitu.mocks.particles import Particles
-from exsitu.mocks.randomness import Purpose, stream
+from exsitu.mocks.randomness import Purpose, draws_for
 from exsitu.mocks.spectra import FAINTEST_FIELD_G, in_fields, observe_spectra
 from exsitu.mocks.stars import Stratum, View, any_parallax, within
 from exsitu.mocks.uncertainties import CORRELATIONS, error_profile
@@ -102,7 +103,7 @@ def make_standin(
         label=view.survey,
         progress=progress,
     )
-    return _write(folder, stars, particles, about, stream(seed, view.model, Purpose.SPECTRA, view.viewpoint))
+    return _write(folder, stars, particles, about, draws_for(seed, view.model, Purpose.SPECTRA, view.viewpoint))
 
 
 def _strata(gaia_stars: int, spectroscopic_stars: int) -> dict[str, tuple[Stratum, int]]:
@@ -148,7 +149,7 @@ class _Aside:
 
 
 def _write(
-    folder: Path, stars: Iterator[pd.DataFrame], particles: Particles, about: dict[str, str], rng: np.random.Generator
+    folder: Path, stars: Iterator[pd.DataFrame], particles: Particles, about: dict[str, str], draws: Draws
 ) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     accreted, observed = particles.accreted, list[pd.DataFrame]()
@@ -159,13 +160,14 @@ def _write(
         def gaia() -> Iterator[pd.DataFrame]:
             for frame in stars:
                 of_field = frame.loc[in_fields(frame), list(_SPECTRA_COLUMNS)]
-                observed.append(of_field[rng.random(len(of_field)) < OBSERVED_FRACTION])
-                truth.put(frame.assign(accreted=accreted[frame["parentid"].to_numpy()])[list(TRUTH_COLUMNS)])
+                observed.append(of_field[draws.uniform("observed", of_field["source_id"]) < OBSERVED_FRACTION])
+                parents = particles.find(frame["parentid"].to_numpy())
+                truth.put(frame.assign(accreted=accreted[parents])[list(TRUTH_COLUMNS)])
                 yield _as_archived(frame)
 
         write_parquet(paths["gaia"], gaia(), metadata=about)
         write_parquet(paths["truth"], truth, metadata=about)
-    spectra, neighbours = observe_spectra(pd.concat(observed, ignore_index=True), rng)
+    spectra, neighbours = observe_spectra(pd.concat(observed, ignore_index=True), draws)
     write_parquet(paths["rave"], [spectra], metadata=about | {"release": "rave_dr5", "epoch": "2000.0"})
     write_parquet(paths["best_neighbour"], [neighbours], metadata=about)
     return list(paths.values())

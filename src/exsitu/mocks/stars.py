@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from exsitu import elementary as el
 from exsitu.columns import column
+from exsitu.draws import Draws
 from exsitu.errors import InputError
 from exsitu.mocks import uncertainties as un
 from exsitu.mocks.dust import band_extinction, extinction
 from exsitu.mocks.galaxies import GalaxyModel
-from exsitu.mocks.isochrones import Draws, load_isochrones
+from exsitu.mocks.isochrones import Stars, load_isochrones
 from exsitu.mocks.particles import Particles
-from exsitu.mocks.randomness import Purpose, stream
+from exsitu.mocks.randomness import Purpose, draws_for
 from exsitu.phase_space import (
     ICRS_TO_GALACTIC,
     Observables,
@@ -77,9 +78,9 @@ class View:
             raise InputError(f"{self.model.name} has no viewpoint {self.viewpoint}; it has {known}, numbered from 0")
         return self.model.suns[self.viewpoint]
 
-    def stream(self, seed: int, purpose: Purpose, *strata: "Stratum") -> np.random.Generator:
-        """Random numbers for strata of this survey."""
-        return stream(seed, self.model, purpose, self.viewpoint, *(stratum.number for stratum in strata))
+    def draws(self, seed: int, purpose: Purpose, stratum: "Stratum", *index: int) -> Draws:
+        """Random numbers for a stratum of this survey."""
+        return draws_for(seed, self.model, purpose, self.viewpoint, stratum.number, *index)
 
     def turn(self, vectors: Floats) -> Floats:
         """Vectors, shape (n, 3), with the galaxy turned about its axis so that this Sun is at (-R0, 0)."""
@@ -166,30 +167,74 @@ class Prepared:
     ----------
     particles : Particles
         Of the whole galaxy.
-    ids, cells : ndarray of int, shape (n,)
-        Particles that can, and their isochrone cells.
+    rows, cells : ndarray of int, shape (n,)
+        Rows of the particles that can, and their isochrone cells.
     count : ndarray, shape (n,)
         Stars per Msun bright enough.
-    expected : ndarray, shape (n,)
-        Number of such stars in this particle and all before it.
     """
 
     particles: Particles
-    ids: Integers
+    rows: Integers
     cells: Integers
     count: Floats
-    expected: Floats
+
+    @property
+    def expected(self) -> Floats:
+        """Expected number of stars bright enough in each particle, shape (n,)."""
+        return self.particles.mass[self.rows] * self.count
 
     @property
     def total(self) -> float:
         """Expected number of stars bright enough, in all particles."""
-        return float(self.expected[-1]) if self.expected.size else 0.0
+        return float(np.cumsum(self.expected)[-1]) if self.rows.size else 0.0
 
-    def choose(self, size: int, rng: np.random.Generator) -> Integers:
-        """Rows of random stars, in order: the parent of each is as likely as it has stars bright enough."""
-        # In order they are found, and their parents read, several times faster.
-        place = np.sort(rng.random(size)) * self.total
-        return np.searchsorted(self.expected, place, side="right").astype(np.int64)
+    def choose(self, fraction: float, draws: Draws) -> "Chosen":
+        """
+        Draw a fraction of the stars bright enough.
+
+        Parameters
+        ----------
+        fraction : float
+            Of the stars; every particle shows a Poisson number of them.
+        draws : Draws
+            Of the particles.
+
+        Returns
+        -------
+        Chosen
+        """
+        numbers = draws.poisson("stars", self.particles.id[self.rows], fraction * self.expected)
+        parent = np.repeat(np.arange(len(numbers)), numbers)
+        nth = np.arange(len(parent)) - np.repeat(np.cumsum(numbers) - numbers, numbers)
+        return Chosen(parent, (self.particles.id[self.rows[parent]] << _STAR_BITS) + nth)
+
+
+_STAR_BITS = 22
+"""Of a star's key: which star of its particle. The particle's id stands above."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """
+    Stars to be measured.
+
+    Parameters
+    ----------
+    parents : ndarray of int, shape (n_stars,)
+        The particle of each, as a row of `Prepared`.
+    keys : ndarray of int64, shape (n_stars,)
+        What its random numbers belong to: its particle's id, and which of the particle's stars it is.
+    """
+
+    parents: Integers
+    keys: Integers
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def take(self, places: NDArray[np.intp]) -> "Chosen":
+        """The stars of these places."""
+        return Chosen(self.parents[places], self.keys[places])
 
 
 def prepare(particles: Particles, view: View, stratum: Stratum, seed: int) -> Prepared:
@@ -214,10 +259,10 @@ def prepare(particles: Particles, view: View, stratum: Stratum, seed: int) -> Pr
     isochrones = load_isochrones()
     position = view.turn(particles.position)
     distance = _length(position - view.solar.position)
-    ids = np.flatnonzero(distance < EDGE_KPC + 3.0 * particles.length)
-    position, distance, length = position[ids], distance[ids], particles.length[ids]
+    rows = np.flatnonzero(distance < EDGE_KPC + 3.0 * particles.length)
+    position, distance, length = position[rows], distance[rows], particles.length[rows]
     nearest = np.maximum(distance - 2.5 * length, 0.02)
-    faintest = np.full(len(ids), stratum.faintest)
+    faintest = np.full(len(rows), stratum.faintest)
     if stratum.max_fractional_error is not None:
         error = stratum.max_fractional_error * _NOISE_MARGIN / nearest
         faintest = un.faintest_g(error, view.profile, stratum.faintest)
@@ -225,11 +270,12 @@ def prepare(particles: Particles, view: View, stratum: Stratum, seed: int) -> Pr
     height = np.abs(position[:, 2]) + 2.5 * length
     midway = _midway_radius(position, view.solar) + length
     absolute = faintest - 5.0 * el.log10(100.0 * nearest) - 0.6 * extinction(nearest, height, midway, view.model.dust)
-    cells = isochrones.cells(particles.age[ids], particles.feh[ids], view.stream(seed, Purpose.PREPARE, stratum))
+    draws, ids = view.draws(seed, Purpose.PREPARE, stratum), particles.id[rows]
+    dither = draws.uniform("age", ids), draws.uniform("[Fe/H]", ids)
+    cells = isochrones.cells(particles.age[rows], particles.feh[rows], dither)
     count = isochrones.count(cells, absolute)
     keep = np.flatnonzero(count > 0.0)
-    ids, count = ids[keep], count[keep]
-    return Prepared(particles, ids, cells[keep], count, np.cumsum(particles.mass[ids] * count))
+    return Prepared(particles, rows[keep], cells[keep], count[keep])
 
 
 def _midway_radius(position: Floats, solar: SolarFrame) -> Floats:
@@ -238,54 +284,62 @@ def _midway_radius(position: Floats, solar: SolarFrame) -> Floats:
     return radius
 
 
-def measure(
-    prepared: Prepared, chosen: Integers, view: View, stratum: Stratum, rng: np.random.Generator
-) -> pd.DataFrame:
+def measure(prepared: Prepared, chosen: Chosen, view: View, stratum: Stratum, draws: Draws) -> pd.DataFrame:
     """
-    Draw one star from each chosen particle and measure it.
+    Make the chosen stars and measure them.
 
     Parameters
     ----------
     prepared : Prepared
         From `prepare`.
-    chosen : ndarray of int, shape (n_draws,)
-        Rows of `prepared`, one a star.
+    chosen : Chosen
+        Which stars.
     view, stratum : View, Stratum
         As in `prepare`.
-    rng : numpy.random.Generator
-        Source of all draws.
+    draws : Draws
+        Of the stars.
 
     Returns
     -------
     DataFrame
-        The stars that belong to the stratum: registry names and dtypes; all that a survey has but ids of stars.
+        The stars that belong to the stratum, under their places in `chosen`: registry names and dtypes; all that a
+        survey has but ids of stars.
     """
-    particles, parents = prepared.particles, prepared.ids[chosen]
-    stars = load_isochrones().draw(prepared.cells[chosen], prepared.count[chosen], rng)
-    offset = particles.length[parents, None] * rng.standard_normal((len(chosen), 3))
+    particles, parents, keys = prepared.particles, prepared.rows[chosen.parents], chosen.keys
+    place = draws.uniform("piece", keys), draws.uniform("place on it", keys)
+    stars = load_isochrones().draw(prepared.cells[chosen.parents], prepared.count[chosen.parents], place)
+    offset = particles.length[parents, None] * draws.normal("offset", keys, 3)
     position = view.turn(particles.position[parents]) + offset
     distance = _length(position - view.solar.position)
     a0 = extinction(distance, position[:, 2], _midway_radius(position, view.solar), view.model.dust)
-    g = stars.g_abs + 5.0 * el.log10(100.0 * distance) + band_extinction("g", stars.bp_rp, a0)
-    sigma, luck = un.parallax_error(g, view.profile), rng.standard_normal(len(chosen))
+    modulus = 5.0 * el.log10(100.0 * distance)
+    g = stars.g_abs + modulus + band_extinction("g", stars.bp_rp, a0)
+    sigma, luck = un.parallax_error(g, view.profile), draws.normal("parallax", keys)
     possible = (distance < EDGE_KPC) & (g > BRIGHTEST_G) & (g < stratum.faintest)
     kept = np.flatnonzero(possible & stratum.by_parallax(1.0 / distance + sigma * luck, sigma))
-    parents = parents[kept]
-    motion = particles.speed[parents, None] * rng.standard_normal((len(parents), 3))
+    parents, keys = parents[kept], keys[kept]
+    motion = particles.speed[parents, None] * draws.normal("motion", keys, 3)
     velocity = view.turn(particles.velocity[parents]) + motion
     true = observables(PhaseSpace(*position[kept].T, *velocity.T), view.solar)
     columns: dict[str, NDArray[Any]] = {
-        "parentid": parents,
+        "parentid": particles.id[parents],
         "feh": particles.feh[parents],
         "age": 9.0 + el.log10(particles.age[parents]),
         "logg": stars.logg[kept],
         "logteff": stars.log_teff[kept],
-        **_astrometry(true, sigma[kept], luck[kept], view.profile, rng),
-        **_photometry(stars.rows(kept), g[kept], 5.0 * el.log10(100.0 * distance[kept]), a0[kept], rng),
+        **_astrometry(true, (sigma[kept], luck[kept]), view.profile, draws, keys),
+        **_photometry(
+            stars.rows(kept),
+            g[kept],
+            5.0 * el.log10(100.0 * distance[kept]),
+            a0[kept],
+            draws.normal("photometry", keys, 3).T,
+        ),
         **_truth(true, velocity, view.solar),
     }
-    columns |= _radial_velocity(columns, true.radial_velocity, view.profile, rng)
-    table = pd.DataFrame({name: values.astype(column(name).dtype) for name, values in columns.items()})
+    columns |= _radial_velocity(columns, true.radial_velocity, view.profile, draws.normal("radial velocity", keys))
+    typed = {name: values.astype(column(name).dtype) for name, values in columns.items()}
+    table = pd.DataFrame(typed, index=kept)
     return table if stratum.by_row is None else table[stratum.by_row(table)]
 
 
@@ -296,11 +350,13 @@ def _length(vectors: Floats) -> Floats:
 
 
 def _astrometry(
-    true: Observables, sigma: Floats, luck: Floats, profile: un.ErrorProfile, rng: np.random.Generator
+    true: Observables, of_parallax: tuple[Floats, Floats], profile: un.ErrorProfile, draws: Draws, keys: Integers
 ) -> dict[str, Floats]:
-    """Measured positions, parallaxes and proper motions; `luck` is the parallax's error in units of `sigma`."""
-    loading = un.loadings(true.ra, true.dec, rng)
-    errors, noise = un.astrometric_errors(sigma, profile), un.correlated_noise(loading, luck, rng)
+    """Measured positions, parallaxes, proper motions; of the parallax, its sigma and its error in sigmas are given."""
+    sigma, luck = of_parallax
+    loading = un.loadings(true.ra, true.dec, draws.normal("loadings", keys, 5).T)
+    of_all = draws.normal("common error", keys), draws.normal("errors", keys, 5).T
+    errors, noise = un.astrometric_errors(sigma, profile), un.correlated_noise(loading, luck, of_all)
     off = {name: errors[name] * noise[i] for i, name in enumerate(un.ASTROMETRY)}
     mas = 1.0 / 3.6e6
     dec = np.clip(true.dec + off["dec"] * mas, -90.0, 90.0)
@@ -314,21 +370,22 @@ def _astrometry(
     return measured | {"parallax_over_error": parallax / errors["parallax"]} | un.correlations(loading)
 
 
-def _photometry(stars: Draws, g: Floats, modulus: Floats, a0: Floats, rng: np.random.Generator) -> dict[str, Floats]:
-    """Measured magnitudes and their errors; `g` is the true apparent one."""
+def _photometry(stars: Stars, g: Floats, modulus: Floats, a0: Floats, noise: Floats) -> dict[str, Floats]:
+    """Measured magnitudes and their errors; `g` is the true apparent one, `noise` of shape (3, n_stars)."""
     rp = stars.g_abs - stars.g_rp + modulus + band_extinction("rp", stars.bp_rp, a0)
     bp = stars.g_abs - stars.g_rp + stars.bp_rp + modulus + band_extinction("bp", stars.bp_rp, a0)
     true, errors = {"g": g, "bp": bp, "rp": rp}, un.photometric_errors(g, bp, rp)
-    magnitudes = {f"phot_{band}_mean_mag": m + errors[band] * rng.standard_normal(len(m)) for band, m in true.items()}
+    off = zip(true, noise, strict=True)
+    magnitudes = {f"phot_{band}_mean_mag": true[band] + errors[band] * luck for band, luck in off}
     return magnitudes | {f"phot_{band}_mean_mag_error": error for band, error in errors.items()}
 
 
 def _radial_velocity(
-    columns: dict[str, NDArray[Any]], true: Floats, profile: un.ErrorProfile, rng: np.random.Generator
+    columns: dict[str, NDArray[Any]], true: Floats, profile: un.ErrorProfile, noise: Floats
 ) -> dict[str, Floats]:
     g, rp = columns["phot_g_mean_mag"], columns["phot_rp_mean_mag"]
     error = un.radial_velocity_error(un.g_rvs(rp, g - rp), el.exp10(columns["logteff"]), columns["logg"], profile)
-    return {"radial_velocity": true + error * rng.standard_normal(len(true)), "radial_velocity_error": error}
+    return {"radial_velocity": true + error * noise, "radial_velocity_error": error}
 
 
 def _truth(true: Observables, velocity: Floats, solar: SolarFrame) -> dict[str, Floats]:

@@ -44,8 +44,9 @@ def mean_matter_density(lookback_gyr: float) -> float:
     """
     omega_l = 1.0 - _OMEGA_M
     root = np.sqrt(omega_l)
-    today = np.log((root + 1.0) / np.sqrt(_OMEGA_M)) / (1.5 * root) * _HUBBLE_GYR
-    rise = np.sinh(1.5 * root * max(today - lookback_gyr, 0.05) / _HUBBLE_GYR)
+    today = float(el.log((root + 1.0) / np.sqrt(_OMEGA_M))) / (1.5 * root) * _HUBBLE_GYR
+    growing = float(el.exp(1.5 * root * max(today - lookback_gyr, 0.05) / _HUBBLE_GYR))
+    rise = 0.5 * (growing - 1.0 / growing)
     return float(_OMEGA_M * _CRITICAL / (_OMEGA_M / omega_l * rise * rise))
 
 
@@ -169,9 +170,9 @@ def halos_at(model: GalaxyModel, paths: tuple[Path, ...], lookback_gyr: float) -
     bound = {i: share for i, path in enumerate(paths) if (share := path.bound_share(lookback_gyr)) > 0.0}
     centres = np.array([paths[i].centre(np.array([lookback_gyr]))[0] for i in bound]).reshape(-1, 6)
     mass = np.array([halo_mass(paths[i].satellite.mass) * share for i, share in bound.items()])
-    virial = np.cbrt(mass / (800.0 / 3.0 * np.pi * mean_matter_density(lookback_gyr)))
+    virial = el.power(mass / (800.0 / 3.0 * np.pi * mean_matter_density(lookback_gyr)), 1.0 / 3.0)
     r = np.sqrt(centres[:, 0] ** 2 + centres[:, 1] ** 2 + centres[:, 2] ** 2)
     host = circular_velocity(model.potential, np.maximum(r, 0.1)) ** 2 * r / G
-    tidal = r * np.cbrt(mass / (3.0 * host))
+    tidal = r * el.power(mass / (3.0 * host), 1.0 / 3.0)
     sigma = np.sqrt(0.5 * G * mass / virial)
     return Halos(np.array(list(bound), np.int64), centres[:, :3], centres[:, 3:], np.minimum(virial, tidal), sigma)

@@ -207,7 +207,7 @@ def astrometric_errors(sigma_parallax: Floats, profile: ErrorProfile) -> dict[st
     return {name: ratio * sigma_parallax for name, ratio in zip(ASTROMETRY, profile.ratios, strict=True)}
 
 
-def loadings(ra: Floats, dec: Floats, rng: np.random.Generator) -> Floats:
+def loadings(ra: Floats, dec: Floats, scatter: Floats) -> Floats:
     """
     How strongly each parameter's error follows what all five have in common.
 
@@ -215,8 +215,8 @@ def loadings(ra: Floats, dec: Floats, rng: np.random.Generator) -> Floats:
     ----------
     ra, dec : ndarray, shape (n_stars,)
         Degrees.
-    rng : numpy.random.Generator
-        Source of the star-to-star scatter.
+    scatter : ndarray, shape (5, n_stars)
+        Normal deviates: the scatter from star to star.
 
     Returns
     -------
@@ -227,7 +227,7 @@ def loadings(ra: Floats, dec: Floats, rng: np.random.Generator) -> Floats:
     a, d = np.radians(ra), np.radians(dec)
     phase = np.arange(5)[:, None] * 1.3
     pattern = 0.5 * el.sin(2.0 * a + phase) * el.cos(d) + 0.3 * el.sin(2.0 * d + 2.0 * phase)
-    return np.clip(pattern + 0.15 * rng.standard_normal(pattern.shape), -_MAX_LOADING, _MAX_LOADING)
+    return np.clip(pattern + 0.15 * scatter, -_MAX_LOADING, _MAX_LOADING)
 
 
 def correlations(loading: Floats) -> dict[str, Floats]:
@@ -248,7 +248,7 @@ def correlations(loading: Floats) -> dict[str, Floats]:
     return {name: loading[i] * loading[j] for name, (i, j) in zip(CORRELATIONS, pairs, strict=True)}
 
 
-def correlated_noise(loading: Floats, parallax_noise: Floats, rng: np.random.Generator) -> Floats:
+def correlated_noise(loading: Floats, parallax_noise: Floats, common_and_own: tuple[Floats, Floats]) -> Floats:
     """
     Errors of the five parameters in units of their standard errors, that of the parallax given.
 
@@ -258,8 +258,8 @@ def correlated_noise(loading: Floats, parallax_noise: Floats, rng: np.random.Gen
         From `loadings`.
     parallax_noise : ndarray, shape (n_stars,)
         Error of each parallax in units of its standard error.
-    rng : numpy.random.Generator
-        Source of the draws.
+    common_and_own : tuple of ndarrays, shapes (n_stars,) and (5, n_stars)
+        Normal deviates.
 
     Returns
     -------
@@ -272,8 +272,8 @@ def correlated_noise(loading: Floats, parallax_noise: Floats, rng: np.random.Gen
     parallax's error n, c is normal with mean w n and variance 1 - w^2.
     """
     own, of_parallax = np.sqrt(1.0 - loading * loading), ASTROMETRY.index("parallax")
-    common = loading[of_parallax] * parallax_noise + own[of_parallax] * rng.standard_normal(loading.shape[1])
-    noise: Floats = loading * common + own * rng.standard_normal(loading.shape)
+    common = loading[of_parallax] * parallax_noise + own[of_parallax] * common_and_own[0]
+    noise: Floats = loading * common + own * common_and_own[1]
     noise[of_parallax] = parallax_noise
     return noise
 

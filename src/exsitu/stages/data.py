@@ -25,6 +25,7 @@ _MAKERS = (
     "tables.py",
     "columns.py",
     "phase_space.py",
+    "draws.py",
     "elementary.py",
     "quality.py",
 )

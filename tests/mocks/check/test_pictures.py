@@ -5,13 +5,13 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+from galas import hamiltonian
 from mock_folder import write_mock
 
 from exsitu.evaluation.style import save_figure
 from exsitu.mocks.check import pictures
 from exsitu.mocks.check.captions import PICTURES
 from exsitu.mocks.check.measure import measure
-from exsitu.mocks.orbits import hamiltonian
 from exsitu.settings import load_settings
 
 

@@ -289,9 +289,12 @@ def test_surveys_are_of_the_drawn_galaxy(made):
     model = draw_galaxy(5, 0)
     assert 0.7 * COARSE["stars_per_viewpoint"] < len(stars) < 1.3 * COARSE["stars_per_viewpoint"]
     assert stars["source_id"].min() >= first_source_id(model, 1)
-    # A star at rest in the disc is seen to drift by the Sun's own rotation.
+    # A star at rest in the disc is seen to drift by the Sun's own rotation; the disc lags by up to 40 km/s. Stars of one
+    # particle move together, so that the particles count for the error of a median.
     rotation = stars["vy_true"].median() + model.suns[1].v_sun_kms[1]
-    assert rotation == pytest.approx(float(circular_velocity(model.potential, 8.2)), abs=40.0)
+    off = 4.0 * 1.25 * stars["vy_true"].std() / stars["parentid"].nunique() ** 0.5
+    assert -40.0 - off < rotation - float(circular_velocity(model.potential, 8.2)) < off
+    assert off < 100.0
 
 
 def test_the_table_has_a_row_a_galaxy_with_what_was_drawn_and_measured(made):
@@ -424,7 +427,8 @@ def test_the_identity_knows_every_module_that_makes_a_galaxy():
 
 def test_a_summary_measures_what_the_particles_are(particles, m12i):
     rows = np.flatnonzero(particles.accreted)[:30]
-    found = summarise(m12i, particles, {"lsr0": np.concatenate([rows, np.flatnonzero(~particles.accreted)[:70]])})
+    stars = np.concatenate([rows, np.flatnonzero(~particles.accreted)[:70]])
+    found = summarise(m12i, particles, {"lsr0": particles.id[stars]})
     assert found["accreted"]["share_of_stars"] == {"lsr0": pytest.approx(0.3)}
     assert found["v_c_kms"]["8"] == pytest.approx(float(circular_velocity(m12i.potential, 8.0)))
     spread = {name: group["R"] for name, group in found["sigma_kms"].items()}

@@ -50,10 +50,10 @@ _MAKERS = (
             "uncertainties.py",
         )
     ),
-    "surveys/mock_files.py", "columns.py", "elementary.py", "phase_space.py", "quality.py", "tables.py",
+    "surveys/mock_files.py", "columns.py", "draws.py", "elementary.py", "phase_space.py", "quality.py", "tables.py",
 )  # fmt: skip
 
-_LIBRARIES = ("gala", "numba", "numpy", "pandas", "pyarrow", "scipy")
+_LIBRARIES = ("numba", "numpy", "pandas", "pyarrow", "scipy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +258,9 @@ def summarise(model: GalaxyModel, particles: Particles, surveys: Mapping[str, ND
             "mass_within_1kpc_msun": float(mass[local & accreted].sum()),
             "share_within_1kpc": _share(mass[local & accreted], mass[local]),
             "over_in_situ_in_plane": _share(mass[plane & accreted], mass[plane & ~accreted]),
-            "share_of_stars": {name: float(np.mean(accreted[parents])) for name, parents in surveys.items()},
+            "share_of_stars": {
+                name: float(np.mean(accreted[particles.find(parents)])) for name, parents in surveys.items()
+            },
         },
         "feh": {
             "disc": _moments(feh[plane & disc]),

@@ -7,7 +7,6 @@ own, named after its row: a row that is changed, added or taken away moves no ot
 import dataclasses
 import itertools
 import typing
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -15,6 +14,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from exsitu import elementary as el
+from exsitu.draws import Draws
 from exsitu.errors import InputError
 from exsitu.mocks.galaxies import (
     Bar,
@@ -215,30 +215,31 @@ class _Draws:
     seed: int
     code: int
 
+    def _uniform(self, parameter: str, index: int) -> float:
+        return float(Draws((self.seed, self.code, _DRAW)).uniform(parameter, [index])[0])
+
     def __call__(self, parameter: str, index: int = 0) -> float:
         prior = _ROWS[parameter]
-        rng = np.random.default_rng([self.seed, self.code, _DRAW, zlib.crc32(parameter.encode()), index])
         low, high = prior.first, prior.second
         match prior.kind:
             case "fixed":
                 return low
             case "normal":
-                return low + high * float(rng.standard_normal())
+                return low + high * float(Draws((self.seed, self.code, _DRAW)).normal(parameter, [index])[0])
             case "isotropic":
-                return 90.0 - float(np.degrees(el.arcsin(2.0 * rng.random() - 1.0)))
+                return 90.0 - float(np.degrees(el.arcsin(2.0 * self._uniform(parameter, index) - 1.0)))
             case "log-uniform":
                 span = float(el.log10(high)) - float(el.log10(low))
-                return float(el.exp10(float(el.log10(low)) + span * rng.random()))
+                return float(el.exp10(float(el.log10(low)) + span * self._uniform(parameter, index)))
             case "uniform":
-                return low + (high - low) * float(rng.random())
+                return low + (high - low) * self._uniform(parameter, index)
             case _:
                 raise ValueError(f"{parameter} is {prior.kind}: nothing to draw")
 
     def count(self, parameter: str, index: int = 0) -> int:
         """Draw how many."""
         prior = _ROWS[parameter]
-        rng = np.random.default_rng([self.seed, self.code, _DRAW, zlib.crc32(parameter.encode()), index])
-        return int(rng.integers(int(prior.first), int(prior.second) + 1))
+        return int(prior.first) + int((prior.second - prior.first + 1.0) * self._uniform(parameter, index))
 
     def part(self, kind: type[Part], path: str, index: int = 0, **given: Any) -> Part:
         """Draw every field of a dataclass that is not given."""
