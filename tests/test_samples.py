@@ -27,20 +27,20 @@ def test_quality_cut_keeps_positive_small_fractional_errors_only():
 
 
 def test_split_parts_are_disjoint_and_complete():
-    parts = split(1000, {"validation": 100, "test": 200}, rest="training", seed=(1, 2))
+    parts = split(np.arange(1000), {"validation": 100, "test": 200}, rest="training", seed=(1, 2))
     assert {name: len(rows) for name, rows in parts.items()} == {"validation": 100, "test": 200, "training": 700}
     assert sorted(np.concatenate(list(parts.values()))) == list(range(1000))
 
 
 def test_split_draws_the_same_parts_for_the_same_seed_and_others_for_another():
-    first, again, other = (split(1000, {"test": 200}, rest="training", seed=(seed,)) for seed in (1, 1, 2))
+    first, again, other = (split(np.arange(1000), {"test": 200}, rest="training", seed=(seed,)) for seed in (1, 1, 2))
     assert np.array_equal(first["test"], again["test"])
     assert not np.array_equal(first["test"], other["test"])
 
 
 def test_split_refuses_parts_that_leave_nothing():
     with pytest.raises(InputError, match="only 100"):
-        split(100, {"validation": 50, "test": 50}, rest="training", seed=(1,))
+        split(np.arange(100), {"validation": 50, "test": 50}, rest="training", seed=(1,))
 
 
 @pytest.fixture
@@ -97,3 +97,10 @@ def test_labels_follow_height_and_metallicity(mock_stars: pd.DataFrame, reposito
 def test_finite_rows_refuse_nan_and_infinity():
     frame = pd.DataFrame({"a": [1.0, np.nan, np.inf], "b": [1.0, 1.0, 1.0]})
     assert finite_rows(frame, ("a", "b")).tolist() == [True, False, False]
+
+
+def test_a_star_that_is_lost_takes_no_other_out_of_its_part():
+    ids = np.random.default_rng(1).permutation(10**6)[:1000]
+    parts, fewer = (split(some, {"test": 300}, rest="training", seed=(1,)) for some in (ids, np.delete(ids, 17)))
+    before, after = set(ids[parts["training"]]), set(np.delete(ids, 17)[fewer["training"]])
+    assert len(before ^ after) <= 2

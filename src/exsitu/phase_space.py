@@ -85,7 +85,7 @@ class SolarFrame:
     @property
     def position(self) -> Floats:
         """Galactocentric position of the Sun, kpc, shape (3,)."""
-        x = -np.sqrt(self.r_sun_kpc**2 - self.z_sun_kpc**2)
+        x = -np.sqrt(self.r_sun_kpc * self.r_sun_kpc - self.z_sun_kpc * self.z_sun_kpc)
         return np.array([x, 0.0, self.z_sun_kpc])
 
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from exsitu.draws import Draws
 from exsitu.errors import InputError
 from exsitu.labels.selections import select_vm, select_zm
 from exsitu.phase_space import SOLAR_MOTION, SOLAR_PLACE, PhaseSpace, SolarFrame, galactocentric
@@ -220,14 +221,14 @@ def with_labels(frame: pd.DataFrame, stars: PhaseSpace, labels: Labels, *, seed:
     )
 
 
-def split(n_stars: int, parts: Mapping[str, int], *, rest: str, seed: Sequence[int]) -> dict[str, NDArray[np.intp]]:
+def split(ids: ArrayLike, parts: Mapping[str, int], *, rest: str, seed: Sequence[int]) -> dict[str, NDArray[np.intp]]:
     """
     Draw disjoint random parts of a table.
 
     Parameters
     ----------
-    n_stars : int
-        Rows of the table.
+    ids : array_like of int, shape (n_stars,)
+        What names each star, such as its ``source_id``: in which part it is depends on it, and not on its row.
     parts : mapping of str to int
         Rows of each named part.
     rest : str
@@ -245,13 +246,14 @@ def split(n_stars: int, parts: Mapping[str, int], *, rest: str, seed: Sequence[i
     InputError
         If the parts leave nothing for the rest.
     """
-    wanted = sum(parts.values())
+    stars, wanted = np.asarray(ids), sum(parts.values())
+    n_stars = len(stars)
     if wanted >= n_stars:
         raise InputError(
             f"{wanted} stars are to be set aside ({', '.join(f'{k} {v}' for k, v in parts.items())}) but there are "
             f"only {n_stars}, and {rest!r} takes the rest; lower `samples` or raise the number of stars in params.yaml"
         )
-    order = np.random.default_rng(seed).permutation(n_stars)
+    order = Draws(seed).shuffled("split", stars)
     edges = np.cumsum([0, *parts.values()])
     drawn = {name: np.sort(order[a:b]) for name, a, b in zip(parts, edges[:-1], edges[1:], strict=True)}
     return {**drawn, rest: np.sort(order[wanted:])}

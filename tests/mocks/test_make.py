@@ -2,9 +2,6 @@
 
 import dataclasses
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -17,7 +14,7 @@ from exsitu.mocks import stars as st
 from exsitu.mocks.galaxies import GALAXIES
 from exsitu.mocks.make import MOCK_COLUMNS, Plan, first_source_id, make_mocks, make_surveys
 from exsitu.mocks.uncertainties import PROFILES
-from exsitu.provenance import read_json, sha256_tree
+from exsitu.provenance import read_json
 from exsitu.settings import Galaxy, Mocks
 from exsitu.surveys.mock_files import UNCUT_COLUMNS, described_sun
 from exsitu.tables import read_parquet
@@ -180,41 +177,3 @@ def test_mocks_from_files_are_not_made(tmp_path):
             tmp_path, Galaxy(galaxy="m12i", viewpoints=(0,)), mocks, seed=1, max_fractional_parallax_error=0.1,
             progress=False,
         )  # fmt: skip
-
-
-SCRIPT = """
-import sys
-from pathlib import Path
-from exsitu.mocks.make import make_mocks
-from exsitu.mocks.standin import make_standin
-from exsitu.settings import Galaxy, MilkyWay, Mocks
-mocks = Mocks(source="builtin", stars_per_viewpoint=3000, particle_mass_msun=1e6, accreted_particle_mass_msun=2e6,
-              error_profile="ananke")
-folder = Path(sys.argv[1])
-make_mocks(folder, Galaxy(galaxy="m12i", viewpoints=(1,)), mocks, seed=8, max_fractional_parallax_error=0.1,
-           progress=False)
-make_standin(folder / "milkyway", MilkyWay(source="standin", gaia_stars=3000, spectroscopic_stars=500), mocks, seed=8,
-             progress=False)
-"""
-
-
-def _optional_features() -> str:
-    """What numpy may dispatch on here and can do without: AVX2, AVX-512 and newer, as far as the processor has them."""
-    from numpy._core import _multiarray_umath
-
-    has = _multiarray_umath.__cpu_features__
-    return " ".join(name for name in _multiarray_umath.__cpu_dispatch__ if has.get(name))
-
-
-@pytest.mark.slow
-def test_the_same_seed_gives_the_same_bytes_whatever_the_processor_offers(tmp_path):
-    plain = os.environ | {"OMP_NUM_THREADS": "1"}
-    runs = {"plain": plain, "reduced": plain | {"NPY_DISABLE_CPU_FEATURES": _optional_features()}}
-    running = [
-        subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path / name)], env=environment)
-        for name, environment in runs.items()
-    ]
-    assert [process.wait(timeout=300) for process in running] == [0, 0]
-    plain_digest, reduced_digest = (sha256_tree(tmp_path / name) for name in runs)
-    assert len(list((tmp_path / "plain").rglob("*.*"))) == 7
-    assert plain_digest == reduced_digest

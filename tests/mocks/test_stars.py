@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
+from exsitu.draws import Draws
 from exsitu.errors import InputError
 from exsitu.mocks import sampling
 from exsitu.mocks import stars as st
 from exsitu.mocks import uncertainties as un
 from exsitu.mocks.galaxies import Dust
-from exsitu.draws import Draws
 from exsitu.mocks.isochrones import Stars, load_isochrones
 from exsitu.mocks.particles import Particles
 from exsitu.mocks.sampling import Sample, observe, sampling_fraction, stars_shown

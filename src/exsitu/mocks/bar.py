@@ -45,7 +45,8 @@ def quadrupole(bar: Bar, v_0: float, radius: Floats) -> tuple[Floats, Floats]:
     Dehnen (2000, AJ 119, 800), eqs. 3 and 4: a quadrupole that falls as R^-3 beyond the bar's end and joins smoothly to
     (R / R_b)^3 - 2 within.
     """
-    amplitude = bar.strength * v_0 * v_0 / 3.0 * (R_REFERENCE / bar.length) ** 3
+    reach = R_REFERENCE / bar.length
+    amplitude = bar.strength * v_0 * v_0 / 3.0 * reach * reach * reach
     x = radius / bar.length
     cube = x * x * x
     phi = amplitude * np.where(x >= 1.0, -1.0 / cube, cube - 2.0)

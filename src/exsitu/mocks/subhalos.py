@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 # The cosmology of the Latte simulations (Wetzel et al. 2016, ApJL 827, L23).
 _OMEGA_M, _H0 = 0.272, 70.2
-_CRITICAL = 3.0 * (_H0 * 1e-3) ** 2 / (8.0 * np.pi * G)
+_CRITICAL = 3.0 * (_H0 * 1e-3) * (_H0 * 1e-3) / (8.0 * np.pi * G)
 """Critical density today, Msun/kpc3."""
 _HUBBLE_GYR = 977.792 / _H0
 

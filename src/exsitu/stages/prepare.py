@@ -9,6 +9,7 @@ import pandas as pd
 
 from exsitu import gates
 from exsitu.columns import REFERENCE_EPOCHS
+from exsitu.draws import Draws
 from exsitu.labels.histories import accreted_from_particles
 from exsitu.mocks.uncertainties import photometric_errors
 from exsitu.phase_space import frame as solar_frame
@@ -150,7 +151,7 @@ def _pretraining(settings: Settings, data: Path) -> dict[str, pd.DataFrame]:
     pieces: dict[str, list[pd.DataFrame]] = {}
     for number, survey in enumerate(surveys):
         frame = _inputs_finite(load_mock(settings, data, survey), settings)
-        rows = split(len(frame), share, rest="training", seed=(settings.seed, _PRETRAINING, number))
+        rows = split(_ids(frame), share, rest="training", seed=(settings.seed, _PRETRAINING, number))
         for name, piece in _take(frame, rows, "pretraining").items():
             pieces.setdefault(name, []).append(piece)
     return {name: pd.concat(parts, ignore_index=True) for name, parts in pieces.items()}
@@ -161,12 +162,12 @@ def _target(settings: Settings, data: Path) -> dict[str, pd.DataFrame]:
     choose, *validate = settings.data.target.surveys
     frame = _inputs_finite(load_mock(settings, data, choose), settings)
     # Test stars first, so that they are a fair draw of all stars and not what is left of those without spectra.
-    rows = split(len(frame), {"test": settings.samples.test_stars}, rest="others", seed=(settings.seed, _TARGET))
+    rows = split(_ids(frame), {"test": settings.samples.test_stars}, rest="others", seed=(settings.seed, _TARGET))
     others = frame.iloc[rows["others"]]
     spectra = others[finite_rows(others, ("radial_velocity", "feh"))].reset_index(drop=True)
     labelled = _draw(spectra, settings.samples.transfer_stars, (settings.seed, _TRANSFER))
     part = {"validation": max(1, len(labelled) // _VALIDATION_SHARE)}
-    samples = _take(labelled, split(len(labelled), part, rest="training", seed=(settings.seed, _LABELLED)), "transfer")
+    samples = _take(labelled, split(_ids(labelled), part, rest="training", seed=(settings.seed, _LABELLED)), "transfer")
     samples["target/test"] = frame.iloc[rows["test"]].reset_index(drop=True)
     for survey in validate[:1]:
         holdout = _inputs_finite(load_mock(settings, data, survey), settings)
@@ -174,9 +175,14 @@ def _target(settings: Settings, data: Path) -> dict[str, pd.DataFrame]:
     return samples
 
 
+def _ids(frame: pd.DataFrame) -> np.ndarray:
+    """What names each star: its id, or its row where the table has none."""
+    return frame["source_id"].to_numpy() if "source_id" in frame else np.arange(len(frame))
+
+
 def _draw(frame: pd.DataFrame, number: int, seed: tuple[int, ...]) -> pd.DataFrame:
     """At most so many stars, drawn at random, in the order of the table."""
-    chosen = np.random.default_rng(seed).permutation(len(frame))[:number]
+    chosen = Draws(seed).shuffled("drawn", _ids(frame))[:number]
     return frame.iloc[np.sort(chosen)].reset_index(drop=True)
 
 
@@ -253,7 +259,7 @@ def labelled_sample(settings: Settings, frame: pd.DataFrame) -> dict[str, pd.Dat
     kept = (*IDENTITY, *MEASURED, *ERRORS, *VELOCITIES, "z_kpc", *SUN, "label_vm", "label_zm")
     frame = frame[[name for name in kept if name in frame]]
     parts = {"validation": max(1, len(frame) // _VALIDATION_SHARE)}
-    rows = split(len(frame), parts, rest="training", seed=(settings.seed, _ADAPTATION))
+    rows = split(_ids(frame), parts, rest="training", seed=(settings.seed, _ADAPTATION))
     return _take(frame, rows, "adaptation")
 
 

@@ -289,7 +289,7 @@ def test_surveys_are_of_the_drawn_galaxy(made):
     model = draw_galaxy(5, 0)
     assert 0.7 * COARSE["stars_per_viewpoint"] < len(stars) < 1.3 * COARSE["stars_per_viewpoint"]
     assert stars["source_id"].min() >= first_source_id(model, 1)
-    # A star at rest in the disc is seen to drift by the Sun's own rotation; the disc lags by up to 40 km/s. Stars of one
+    # A star at rest in the disc seems to drift by the Sun's own rotation; the disc lags by up to 40 km/s. Stars of one
     # particle move together, so that the particles count for the error of a median.
     rotation = stars["vy_true"].median() + model.suns[1].v_sun_kms[1]
     off = 4.0 * 1.25 * stars["vy_true"].std() / stars["parentid"].nunique() ** 0.5

@@ -164,7 +164,7 @@ PRIORS: tuple[Prior, ...] = (
     Prior("dust.scale", "uniform", 3.0, 5.0, "kpc", _BUILT_IN),
     Prior("satellites", "integer", 2, 6, "", _BUILT_IN, "so many mergers"),
     _derived("satellites.name", "merger 1, merger 2, …"),
-    Prior("satellites.mass", "log-uniform", 1.0e8, 10.0**9.6, "Msun", "up to twice GSE's; smaller ones are the dwarfs"),
+    Prior("satellites.mass", "log-uniform", 1.0e8, 3.981e9, "Msun", "up to twice GSE's; smaller ones are the dwarfs"),
     Prior("satellites.infall", "uniform", 4.0, 11.5, "Gyr ago", _BUILT_IN),
     Prior("satellites.disrupted", "uniform", 1.5, 3.5, "Gyr", _BUILT_IN, "infall - draw, at least 1 Gyr ago"),
     Prior("satellites.orbit.radius", "uniform", 18.0, 42.0, "kpc", _BUILT_IN),
