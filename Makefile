@@ -53,8 +53,8 @@ test-long: $(STAMP) ## the tests that take minutes each
 lint: $(STAMP) ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-unit: $(STAMP) ## the fast tests alone
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not long and not fault and not scale and not gpu"
+unit: $(STAMP) ## the fast tests alone; TESTS=tests/mocks those of a folder
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not long and not fault and not scale and not gpu" $(TESTS)
 
 bench: $(STAMP) ## speed beside the limit measured in the same run, into benchmarks/RESULTS.md
 	@$(BIN)/python benchmarks/run.py
