@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from exsitu.errors import InputError
+from exsitu.model.scoring import Flag
 from exsitu.partitions import Scoring, score_partition
 from exsitu.settings import load_settings
 from exsitu.stages.score import score
@@ -186,6 +187,10 @@ def test_a_hats_catalog_is_scored_into_another(lsdb, settings, hats, model, star
     output = tmp_path / "scores"
     places = {"output": output, "model": model[0], "champion_file": Path(), "models": ()}
     counts = score(settings, hats, **places)
+    flagged = {flag.name.lower(): int(((expected["flags"] & int(flag)) != 0).sum()) for flag in Flag}
+    assert counts.pop("flags") == flagged
+    assert counts.pop("warnings") == []
+    assert len(counts.pop("notes")) == 1
     assert counts == {
         "rows": len(stars),
         "scored": int(expected["score"].notna().sum()),

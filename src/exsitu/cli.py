@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -304,7 +305,8 @@ def verify(ctx: click.Context, folder: Path, *, audit: bool, as_json: bool) -> N
 
 @main.command()
 @click.option("--input", "path", type=FOLDER, required=True, help="Stars, in any format exsitu reads, or as HATS.")
-@click.option("--output", type=FOLDER, help="Parquet file to write (of HATS: folder): row, source_id, score, flags.")
+@click.option("--output", type=FOLDER, help="File to write, as .parquet, .fits, .vot, .ecsv or .csv (of HATS: folder).")
+@click.option("--keep", help="Columns of the input to write beside the scores: all, or A,B,…")
 @click.option("--release", "data_release", help="Data release of the file, such as gaia_dr3; guessed otherwise.")
 @click.option("--model", type=FOLDER, help="Model folder to use instead of the champion.")
 @click.option("--cut", type=click.FloatRange(0, 1), help="Score cut to count with instead of the champion's.")
@@ -319,6 +321,7 @@ def score(
     *,
     path: Path,
     output: Path | None,
+    keep: str | None,
     data_release: str | None,
     model: Path | None,
     cut: float | None,
@@ -328,13 +331,18 @@ def score(
     champion: Path,
     as_json: bool,
 ) -> None:
-    """Score any table of stars with the champion."""
+    """
+    Score any table of stars with the champion.
+
+    A score orders stars; it is no probability. Warnings say where the table cannot be what its columns are called.
+    """
     from exsitu.stages.score import score as run
 
     counts = run(
         _settings(ctx),
         path,
         output=output,
+        keep=keep,
         data_release=data_release,
         model=model,
         cut=cut,
@@ -352,6 +360,23 @@ def score(
             f"{counts['rows']} rows, {counts['scored']} scored, "
             f"{counts['selected']} with S > {counts['cut']:.2f} ({share:.2f} % of the scored)"
         )
+        flags = ", ".join(f"{number} {name}" for name, number in counts["flags"].items() if number)
+        click.echo(f"flags: {flags or 'none'}")
+        for note in counts["notes"]:
+            click.echo(f"note: {note}")
+    for warning in counts["warnings"]:
+        click.secho(f"WARNING: {path}: {warning}", err=True, fg="red", bold=True)
+    if counts["warnings"]:
+        click.secho(
+            "WARNING: these scores are not to be trusted before that is put right", err=True, fg="red", bold=True
+        )
+
+
+def _warn(path: Path, warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        click.secho(f"WARNING: {path}: {warning}", err=True, fg="red", bold=True)
+    if warnings:
+        click.secho("WARNING: do not trust these scores before that is put right", err=True, fg="red", bold=True)
 
 
 @main.command()

@@ -422,6 +422,7 @@ _TRUTH = tuple(
     for axis in "xyz"
 )
 
+_SCORE, _PERCENTILE = "stat.value;stat.uncalib", "stat.percentile;stat.uncalib"
 _DERIVED = (
     Column("v_r", "km.s-1", "phys.veloc;pos.galactocentric", "float32", -1e5, 1e5, "Galactocentric cylindrical v_R"),
     Column(
@@ -452,10 +453,13 @@ _DERIVED = (
     Column("accreted", "", "meta.code.class", "bool", None, None, "True where the star was born in another galaxy"),
     Column("label_vm", "", "meta.code.class", "bool", None, None, "Selected by velocity mixture and [Fe/H] (VM)"),
     Column("label_zm", "", "meta.code.class", "bool", None, None, "Selected by height and [Fe/H] (ZM)"),
-    Column("score", "", "stat.probability", "float32", 0.0, 1.0, "Network output S; 1 is accreted"),
-    Column("score_mean", "", "stat.probability", "float32", 0.0, 1.0, "Mean of S over draws of the errors"),
-    Column("score_p16", "", "stat.probability", "float32", 0.0, 1.0, "16th percentile of S over draws of the errors"),
-    Column("score_p84", "", "stat.probability", "float32", 0.0, 1.0, "84th percentile of S over draws of the errors"),
+    # A score orders stars; training weighed the classes, so that it is no probability until it is calibrated.
+    Column(
+        "score", "", _SCORE, "float32", 0.0, 1.0, "Network output S, a score and no probability; 1 is like accreted"
+    ),
+    Column("score_mean", "", f"{_SCORE};stat.mean", "float32", 0.0, 1.0, "Mean of S over draws of the errors"),
+    Column("score_p16", "", _PERCENTILE, "float32", 0.0, 1.0, "16th percentile of S over draws of the errors"),
+    Column("score_p84", "", _PERCENTILE, "float32", 0.0, 1.0, "84th percentile of S over draws of the errors"),
     Column("flags", "", "meta.code.qual", "int32", 0, None, "Bit mask of scoring flags; 0 is a plain score"),
 )
 

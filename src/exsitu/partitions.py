@@ -173,15 +173,21 @@ def count_catalog(path: Path, cut: float) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``rows``, ``scored``, ``selected`` (S > cut), ``cut``.
+        ``rows``, ``scored``, ``selected`` (S > cut), ``cut``, ``flags`` (rows that bear each flag).
     """
+    from exsitu.model.scoring import Flag
+
     counts = {"rows": 0, "scored": 0, "selected": 0}
+    flags = {flag.name.lower(): 0 for flag in Flag if flag.name}
     for part in sorted((path / "dataset").glob("Norder=*/**/*.parquet")):
-        score = pq.read_table(part, columns=["score"], page_checksum_verification=True)["score"].to_numpy()
+        table = pq.read_table(part, columns=["score", "flags"], page_checksum_verification=True)
+        score, borne = table["score"].to_numpy(), table["flags"].to_numpy()
+        for name in flags:
+            flags[name] += int(np.count_nonzero(borne & np.int32(Flag[name.upper()])))
         counts["rows"] += len(score)
         counts["scored"] += int(np.count_nonzero(np.isfinite(score)))
         counts["selected"] += int(np.count_nonzero(score > cut))
-    return {**counts, "cut": cut}
+    return {**counts, "cut": cut, "flags": flags}
 
 
 def _lsdb() -> Any:

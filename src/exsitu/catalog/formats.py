@@ -6,7 +6,7 @@ STILTS) show them, and so that the same table gives the same bytes: none holds a
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -161,6 +161,34 @@ def write_fits_catalog(path: Path, frame: pd.DataFrame, header: Header) -> None:
         Registry columns.
     header : Header
         What the file says of itself.
+    """
+    columns = _columns(frame)
+    cards: list[tuple[str, Any, str]] = [("RADESYS", "ICRS", "celestial reference frame")]
+    if header.epoch is not None:
+        cards.append(("REFEPOCH", header.epoch, "[yr] Julian year of the positions"))
+    cards += [(keyword, value, comment) for keyword, _, value, comment in header.entries()]
+    with publish_file(path) as staged:
+        write_fits_table(staged, _astropy_table(frame, columns), columns, name="CATALOG", cards=cards)
+
+
+def write_fits_table(
+    path: Path, table: Any, columns: Sequence[Column], *, name: str, cards: Sequence[tuple[str, Any, str]]
+) -> None:
+    """
+    Write a table as FITS so that astropy, TOPCAT and STILTS show units, UCDs and descriptions, with checksums.
+
+    Parameters
+    ----------
+    path : Path
+        Where to write.
+    table : astropy.table.Table
+        The rows; columns have unit, description and ``meta["ucd"]``.
+    columns : sequence of Column
+        What is known of each of its columns, in order; an empty unit, UCD or description is left out.
+    name : str
+        Of the extension.
+    cards : sequence of (str, object, str)
+        Keyword, value and comment of further cards.
 
     Notes
     -----
@@ -169,30 +197,27 @@ def write_fits_catalog(path: Path, frame: pd.DataFrame, header: Header) -> None:
     """
     from astropy.io import fits
 
-    columns = _columns(frame)
     # Through the high-level writer and back: it alone knows how to fill the COMMENT cards.
     written = io.BytesIO()
-    _astropy_table(frame, columns).write(written, format="fits")
+    table.write(written, format="fits")
     written.seek(0)
     with fits.open(written) as file:
-        table = file[1]
+        hdu = file[1]
         for number, c in enumerate(columns, start=1):
-            if c.unit:
-                table.header[f"TUNIT{number}"] = c.unit
             after = f"TFORM{number}"
-            table.header.set(f"TCOMM{number}", c.description, after=after)
-            table.header.set(f"TUCD{number}", c.ucd, after=after)
-        table.header["EXTNAME"] = "CATALOG"
-        table.header["RADESYS"] = ("ICRS", "celestial reference frame")
-        if header.epoch is not None:
-            table.header["REFEPOCH"] = (header.epoch, "[yr] Julian year of the positions")
-        for keyword, _, value, comment in header.entries():
-            table.header[keyword] = (value, comment)
-        for hdu in file:
+            if c.unit:
+                hdu.header[f"TUNIT{number}"] = c.unit
+            if c.description:
+                hdu.header.set(f"TCOMM{number}", c.description, after=after)
+            if c.ucd:
+                hdu.header.set(f"TUCD{number}", c.ucd, after=after)
+        hdu.header["EXTNAME"] = name
+        for keyword, value, comment in cards:
+            hdu.header[keyword] = (value, comment)
+        for part in file:
             # The default note is the time of day.
-            hdu.add_checksum(when=_CHECKSUM_NOTE)
-        with publish_file(path) as staged:
-            file.writeto(staged, overwrite=True)
+            part.add_checksum(when=_CHECKSUM_NOTE)
+        file.writeto(path, overwrite=True)
 
 
 def write_votable_catalog(path: Path, frame: pd.DataFrame, header: Header) -> None:

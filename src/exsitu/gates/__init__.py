@@ -3,5 +3,6 @@
 from exsitu.gates.gate import check, checked
 from exsitu.gates.plausible import Plausibility
 from exsitu.gates.suites import suites, write_suites
+from exsitu.gates.survey import SurveyGate
 
-__all__ = ["Plausibility", "check", "checked", "suites", "write_suites"]
+__all__ = ["Plausibility", "SurveyGate", "check", "checked", "suites", "write_suites"]

@@ -6,14 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from exsitu.catalog.score_files import Kept, format_of, kept_columns, write_scores
 from exsitu.errors import InputError
+from exsitu.gates import SurveyGate
 from exsitu.partitions import Scoring, count_catalog, require_hats, score_catalog
 from exsitu.phase_space import SolarFrame
 from exsitu.registry import find_weights, read_champion
 from exsitu.settings import Settings
 from exsitu.surveys.columnar import Columns, read_columns
 from exsitu.surveys.mock_files import stated_sun
-from exsitu.tables import ROW_GROUP, recognise, write_parquet
+from exsitu.surveys.reader import registry_names
+from exsitu.tables import ROW_GROUP, describe, recognise
 
 
 def score(
@@ -21,6 +24,7 @@ def score(
     path: Path,
     *,
     output: Path | None = None,
+    keep: str | None = None,
     data_release: str | None = None,
     model: Path | None = None,
     cut: float | None = None,
@@ -31,7 +35,7 @@ def score(
     models: Sequence[Path],
 ) -> dict[str, Any]:
     """
-    Score a file of stars.
+    Score a file of stars, and say whether it can be what its columns are called.
 
     Parameters
     ----------
@@ -41,8 +45,11 @@ def score(
         Stars in any readable format: ``ra, dec`` or ``l, b``, ``pmra, pmdec, parallax`` and its error; or the folder of
         a HATS catalog of them.
     output : Path, optional
-        Parquet file to write: ``row``, ``source_id`` where there is one, ``score``, ``flags``, in input order. For
-        a HATS catalog it is needed: folder of another one, with position, ``source_id``, ``score``, ``flags``.
+        File to write, in the format that its name says: ``row``, ``source_id`` where there is one, ``score``,
+        ``flags``, in input order. For a HATS catalog it is needed: folder of another one, with position,
+        ``source_id``, ``score``, ``flags``.
+    keep : str, optional
+        Columns of the input to write too, under their own names: ``"all"``, or names separated by commas.
     data_release : str, optional
         Data release of the file; guessed otherwise.
     model : Path, optional
@@ -63,19 +70,26 @@ def score(
     Returns
     -------
     dict
-        ``rows``, ``scored``, ``selected`` (S > cut), ``cut``.
+        ``rows``, ``scored``, ``selected`` (S > cut), ``cut``, ``flags`` (rows that bear each flag), ``warnings`` (why
+        the scores cannot be trusted, a sentence each) and ``notes`` (what could not be looked at).
 
     Raises
     ------
     InputError
         If the file cannot be used as it is.
     """
+    if keep is not None and (output is None or path.is_dir()):
+        raise InputError("--keep carries columns of one file into a file of scores: name it with --output")
     if path.is_dir():
         how = {"release": data_release, "allow_missing_errors": allow_missing_errors, "draws": draws, "seed": seed}
         return _score_catalog(
             settings, path, output, model=model, cut=cut, champion_file=champion_file, models=models, how=how
         )
     recognise(path)  # a mistyped path is no reason to load a network
+    kept = None
+    if output is not None:
+        format_of(output)
+        kept = _kept(path, keep, data_release)
     scorer, recipe_cut = load_scorer(
         settings,
         champion_file,
@@ -85,21 +99,32 @@ def score(
         solar=stated_sun(path),
     )
     counts = {"rows": 0, "scored": 0, "selected": 0, "cut": recipe_cut if cut is None else cut}
+    chunk_rows = _whole_groups(settings.chunk_rows)
     chunks = read_columns(
         path,
         scorer.columns_for(draws),
-        optional=scorer.optional_for(draws),
+        optional=(*scorer.optional_for(draws), "ra", "dec"),
         release=data_release,
-        chunk_rows=_whole_groups(settings.chunk_rows),
+        chunk_rows=chunk_rows,
         allow_missing_errors=allow_missing_errors,
     )
-    scores = _scored(chunks, scorer, counts, draws=draws, seed=seed)
+    gate = SurveyGate(scorer.card.inputs, settings.quality.max_fractional_parallax_error, scorer.card.learnt_on)
+    scores = _scored(chunks, scorer, counts, gate, draws=draws, seed=seed)
     if output is not None:
-        write_parquet(output, scores, metadata={"weights_sha256": scorer.card.weights_sha256}, complete=True)
+        metadata = {"weights_sha256": scorer.card.weights_sha256}
+        write_scores(output, scores, metadata=metadata, kept=kept, chunk_rows=chunk_rows)
     else:
         for _ in scores:
             pass
-    return counts
+    return counts | {"flags": gate.flagged, "warnings": gate.doubts(), "notes": gate.notes()}
+
+
+def _kept(path: Path, keep: str | None, data_release: str | None) -> Kept | None:
+    """Columns of the input to carry along."""
+    if keep is None:
+        return None
+    info = describe(path)
+    return kept_columns(info, keep, registry_names(info, data_release).get("source_id"))
 
 
 def _score_catalog(
@@ -120,7 +145,9 @@ def _score_catalog(
     scorer, recipe_cut, folder = _opened(settings, champion_file, models, model, require_errors=require_errors)
     limit = settings.quality.max_fractional_parallax_error
     score_catalog(path, Scoring(folder.absolute(), scorer.card.weights_sha256, limit, **how), output)
-    return count_catalog(output, recipe_cut if cut is None else cut)
+    # Partitions are scored apart, and nobody sees the survey as a whole.
+    unseen = "a HATS catalog is not looked at as a whole: whether its columns are what they are called was not checked"
+    return count_catalog(output, recipe_cut if cut is None else cut) | {"warnings": [], "notes": [unseen]}
 
 
 def _whole_groups(rows: int) -> int:
@@ -129,10 +156,11 @@ def _whole_groups(rows: int) -> int:
 
 
 def _scored(
-    chunks: Iterator[Columns], scorer: Any, counts: dict[str, Any], *, draws: int, seed: int
+    chunks: Iterator[Columns], scorer: Any, counts: dict[str, Any], gate: SurveyGate, *, draws: int, seed: int
 ) -> Iterator[Columns]:
     for chunk in chunks:
         found, flags = scorer.score_columns(chunk)
+        gate.add(chunk, found, flags)
         rows = np.arange(counts["rows"], counts["rows"] + len(found), dtype=np.int64)
         ids = {"source_id": chunk["source_id"]} if "source_id" in chunk else {}
         spread = (
