@@ -249,6 +249,7 @@ def promote(
 @click.option("--release", "data_release", help="Data release of that file, such as gaia_dr3; guessed otherwise.")
 @click.option("--drop-repeats", is_flag=True, help="Keep the first of rows that share a source_id.")
 @click.option("--allow-empty", is_flag=True, help="Publish the scores even where no star is selected.")
+@click.option("--allow-doubts", is_flag=True, help="Publish even where gates doubt that columns are what they say.")
 @click.option("--version", help="Version to write.  [default: the next of the survey]")
 @click.option("--releases", type=FOLDER, default=RELEASES, show_default=True, help="Folder of releases.")
 @click.option("--champion", type=FILE, default=CHAMPION, show_default=True, help="File that names the champion.")
@@ -262,12 +263,18 @@ def release(
     data_release: str | None,
     drop_repeats: bool,
     allow_empty: bool,
+    allow_doubts: bool,
     version: str | None,
     releases: Path,
     champion: Path,
     progress: bool,
 ) -> None:
-    """Score SURVEY with the champion and publish a versioned catalog; a current one is left alone."""
+    """
+    Score SURVEY with the champion and publish a versioned catalog; a current one is left alone.
+
+    Gates look at all stars of the survey. Of which data release it is, and whether its stars are mock stars, is read
+    from the file; what contradicts that is refused.
+    """
     from exsitu.stages.release import release as run
 
     settings = _settings(ctx)
@@ -278,6 +285,7 @@ def release(
         data_release=data_release,
         drop_repeats=drop_repeats,
         allow_empty=allow_empty,
+        allow_doubts=allow_doubts,
         version=version,
         releases=releases,
         champion_file=champion,

@@ -12,13 +12,14 @@ from typing import Literal
 
 from exsitu.errors import InputError
 
-Release = Literal["ananke", "gaia_dr2", "gaia_dr3", "hipparcos2", "rave_dr5", "exsitu"]
+Release = Literal["ananke", "gaia_dr2", "gaia_dr3", "gaia_dr4", "hipparcos2", "rave_dr5", "exsitu"]
 
 RELEASES: Mapping[str, str] = MappingProxyType(
     {
         "ananke": "ananke mock Gaia DR2 surveys of the FIRE-2 galaxies (Sanderson et al. 2020)",
         "gaia_dr2": "Gaia DR2, gaiadr2.gaia_source (Gaia Collaboration 2018)",
         "gaia_dr3": "Gaia DR3, gaiadr3.gaia_source (Gaia Collaboration 2023)",
+        "gaia_dr4": "Gaia DR4, gaiadr4.gaia_source (provisional: the draft data model of May 2026)",
         "hipparcos2": "Hipparcos, the new reduction (van Leeuwen 2007)",
         "rave_dr5": "RAVE DR5 (Kunder et al. 2017)",
         "exsitu": "tables written by exsitu itself",
@@ -26,9 +27,19 @@ RELEASES: Mapping[str, str] = MappingProxyType(
 )
 
 REFERENCE_EPOCHS: Mapping[str, float] = MappingProxyType(
-    {"ananke": 2015.5, "gaia_dr2": 2015.5, "gaia_dr3": 2016.0, "hipparcos2": 1991.25, "rave_dr5": 2000.0}
+    {
+        "ananke": 2015.5,
+        "gaia_dr2": 2015.5,
+        "gaia_dr3": 2016.0,
+        "gaia_dr4": 2017.5,
+        "hipparcos2": 1991.25,
+        "rave_dr5": 2000.0,
+    }
 )
 """Julian year of the positions in each release."""
+
+PROVISIONAL = frozenset({"gaia_dr4"})
+"""Releases that are known by drafts alone: names, epoch and columns may change before they open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +99,8 @@ class Column:
         return self.name if release in self.releases or release == "exsitu" else None
 
 
-_ALL = frozenset({"ananke", "gaia_dr2", "gaia_dr3"})
-_GAIA = frozenset({"gaia_dr2", "gaia_dr3"})
+_GAIA = frozenset({"gaia_dr2", "gaia_dr3", "gaia_dr4"})
+_ALL = _GAIA | {"ananke"}
 _MOCK = frozenset({"ananke"})
 _OURS: frozenset[str] = frozenset()
 

@@ -9,15 +9,15 @@ import pandas as pd
 
 from exsitu.catalog.manifest import current_release, next_version, release_folder
 from exsitu.catalog.release import ReleaseInputs, build_release
-from exsitu.columns import nearest
+from exsitu.columns import REFERENCE_EPOCHS, RELEASES, nearest
 from exsitu.errors import InputError, ReleaseError
 from exsitu.registry import read_champion
 from exsitu.settings import Settings, Survey
 from exsitu.stages.data import verified_digest
 from exsitu.stages.score import load_scorer
-from exsitu.surveys.gaia import guess_release
+from exsitu.surveys.gaia import Identity, contradiction, identify
 from exsitu.surveys.reader import read_survey
-from exsitu.tables import describe
+from exsitu.tables import TableInfo, describe
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,7 @@ def release(
     data_release: str | None = None,
     drop_repeats: bool = False,
     allow_empty: bool = False,
+    allow_doubts: bool = False,
     version: str | None = None,
     releases: Path,
     champion_file: Path,
@@ -55,6 +56,8 @@ def release(
         Keep the first of rows that share a ``source_id`` instead of refusing them.
     allow_empty : bool
         Publish the scores even if no star is selected.
+    allow_doubts : bool
+        Publish even if a gate doubts that the survey is what its columns say; the release says so.
     version : str, optional
         Version to write; by default the next, unless the newest was made of the same things.
     releases : Path
@@ -78,11 +81,14 @@ def release(
     Raises
     ------
     InputError
-        If the survey is unknown, is not as when the data were made, or cannot be used as it is.
+        If the survey is unknown, is not as when the data were made, cannot be used as it is, or says of itself that it
+        is of another data release or no mock.
     ReleaseError
         If the version exists, or nothing is selected.
+    GateError
+        If the survey's stars cannot be what its columns say, and that is not allowed.
     """
-    source = _survey(settings, survey, path, data_release)
+    source, mock = _survey(settings, survey, path, data_release)
     champion = read_champion(champion_file)
     inputs = ReleaseInputs(
         survey=survey,
@@ -91,9 +97,10 @@ def release(
         champion=asdict(champion),
         cut=champion.cut,
         max_fractional_parallax_error=settings.quality.max_fractional_parallax_error,
+        synthetic=mock is not None,
         provenance={
             "survey_file": source.path.name,
-            "synthetic": source.truth is not None,
+            "synthetic_by": mock,
             "profile": settings.profile,
             "drop_repeats": drop_repeats,
         },
@@ -119,26 +126,53 @@ def release(
         suites=suites,
         reports=reports,
         allow_empty=allow_empty,
+        allow_doubts=allow_doubts,
         progress=progress,
     )
 
 
-def _survey(settings: Settings, name: str, path: Path | None, data_release: str | None) -> Survey:
-    if path is not None:
-        if not path.is_file():
-            raise InputError(f"no file {path}")
-        release_name = data_release or guess_release(describe(path))
-        if release_name is None:
-            raise InputError(
-                f"{path} does not say of which data release its ids are; name it with --release, as gaia_dr2"
-            )
-        return Survey(path=path, release=release_name)
-    if name not in settings.surveys:
+def _survey(settings: Settings, name: str, path: Path | None, data_release: str | None) -> tuple[Survey, str | None]:
+    """The survey, and what says that its stars are mock stars."""
+    if path is None and name not in settings.surveys:
         known = settings.surveys
         raise InputError(
             f"unknown survey {name!r}{nearest(name, known)}; known: {', '.join(known)}; or give --input FILE"
         )
-    return settings.surveys[name]
+    told = Survey(path=path, release=data_release or "") if path is not None else settings.surveys[name]
+    if not told.path.is_file():
+        raise InputError(f"no file {told.path}")
+    info = describe(told.path)
+    found = identify(info)
+    release_name = told.release or _told(info, found)
+    if release_name not in RELEASES:
+        raise InputError(
+            f"unknown data release {release_name!r}{nearest(release_name, RELEASES)}; known: {', '.join(RELEASES)}"
+        )
+    if found.evidence and release_name not in found.releases:
+        raise InputError(contradiction(info, found, release_name))
+    epoch = REFERENCE_EPOCHS.get(release_name)
+    if found.epoch is not None and epoch is not None and found.epoch != epoch:
+        raise InputError(
+            f"{told.path} states positions of epoch J{found.epoch:g}, and {release_name} has them at J{epoch:g}; give "
+            "the positions of the data release itself"
+        )
+    if told.truth is not None and found.observed:
+        raise InputError(
+            f"{told.path} is of real stars ({found.observed}), and params.yaml names a truth for {name}: leave out "
+            f"surveys.{name}.truth, or name the mock survey"
+        )
+    mock = found.mock or (None if told.truth is None else f"params.yaml (surveys.{name}.truth)")
+    return told.model_copy(update={"release": release_name}), mock
+
+
+def _told(info: TableInfo, found: Identity) -> str:
+    """The data release that a file names, or an error that says what is missing."""
+    if len(found.releases) == 1:
+        return found.releases[0]
+    left = f" ({', '.join(found.evidence)}: {' or '.join(found.releases)})" if found.releases else ""
+    raise InputError(
+        f"{info.path} does not say of which data release its ids are{left}; name it with --release, as gaia_dr2"
+    )
 
 
 def _first_of_each(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
