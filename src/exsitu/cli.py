@@ -372,16 +372,11 @@ def score(
         click.echo(f"flags: {flags or 'none'}")
         for note in counts["notes"]:
             click.echo(f"note: {note}")
-    for warning in counts["warnings"]:
-        click.secho(f"WARNING: {path}: {warning}", err=True, fg="red", bold=True)
-    if counts["warnings"]:
-        click.secho(
-            "WARNING: these scores are not to be trusted before that is put right", err=True, fg="red", bold=True
-        )
+    _warn(path, counts["cautions"], counts["warnings"])
 
 
-def _warn(path: Path, warnings: Sequence[str]) -> None:
-    for warning in warnings:
+def _warn(path: Path, cautions: Sequence[str], warnings: Sequence[str]) -> None:
+    for warning in (*cautions, *warnings):
         click.secho(f"WARNING: {path}: {warning}", err=True, fg="red", bold=True)
     if warnings:
         click.secho("WARNING: do not trust these scores before that is put right", err=True, fg="red", bold=True)

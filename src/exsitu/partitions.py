@@ -1,7 +1,7 @@
 """A survey that lies in partitions: one function of one partition, for Dask and LSDB, and whole HATS catalogs by it."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,13 @@ import pyarrow.parquet as pq
 
 from exsitu.errors import InputError
 from exsitu.provenance import publish_folder
-from exsitu.surveys.columnar import frame_columns, native_columns
+from exsitu.surveys.columnar import Columns, frame_columns, native_columns
+from exsitu.table_formats import arrow_frame
 
 _EXTRA = "hats"
+_LOOKED_AT = 64
+"""Partitions that are looked at, at most, to see whether a catalog's columns are what they are called."""
+
 _PROPERTIES = ("hats.properties", "collection.properties")
 
 
@@ -157,6 +161,37 @@ def score_catalog(path: Path, scoring: Scoring, output: Path) -> None:
             )
     except (OSError, pa.ArrowInvalid) as error:
         raise InputError(f"{path} was not scored ({error}); where a file of it is damaged, fetch it again") from error
+
+
+def sample_catalog(path: Path, scorer: Any, *, release: str | None, require_errors: bool) -> Iterator[Columns]:
+    """
+    Read partitions that lie evenly in a catalog, for a look at its columns.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of the catalog.
+    scorer : Scorer
+        Says which columns are needed.
+    release : str or None
+        As in `Scoring`.
+    require_errors : bool
+        Whether stars without a parallax error are refused.
+
+    Yields
+    ------
+    dict of str to ndarray, shape (n_stars,)
+        Columns of one partition under the registry's names, at most sixty-four of all partitions.
+    """
+    parts = sorted(part for part in path.rglob("*.parquet") if any("Npix=" in name for name in part.parts))
+    for part in parts[:: 1 + (len(parts) - 1) // _LOOKED_AT]:
+        schema = pq.read_schema(part)
+        how: dict[str, Any] = {"release": release, "allow_missing_errors": not require_errors}
+        needed = native_columns(schema.names, scorer.columns, optional=("ra", "dec"), **how)
+        rows = pq.ParquetFile(part, page_checksum_verification=True).read(columns=list(dict.fromkeys(needed)))
+        if rows.num_rows:
+            units = {f.name: unit.decode() for f in schema if (unit := (f.metadata or {}).get(b"unit"))}
+            yield frame_columns(arrow_frame(rows), scorer.columns, optional=("ra", "dec"), units=units, **how)
 
 
 def count_catalog(path: Path, cut: float) -> dict[str, Any]:

@@ -5,6 +5,7 @@ that would not fit is refused. Every format but CSV states units, UCDs and descr
 """
 
 import itertools
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,6 +186,8 @@ def write_scores(
     InputError
         If the format is unknown, the table is too large for it, or a column cannot be stored.
     """
+    from astropy.utils.exceptions import AstropyWarning
+
     form = format_of(path)
     if form == "parquet" and kept is None:
         write_parquet(path, scores, metadata=metadata, complete=True)
@@ -197,7 +200,10 @@ def write_scores(
         elif form == "csv":
             _write_csv(staged, frames)
         else:
-            _WHOLE[form](staged, _table(frames, units, path), units, metadata)
+            with warnings.catch_warnings():
+                # A survey's own units, such as 'electron'.s**-1, are written as its file spells them.
+                warnings.simplefilter("ignore", AstropyWarning)
+                _WHOLE[form](staged, _table(frames, units, path), units, metadata)
 
 
 def _known(name: str, units: _Units) -> Column:

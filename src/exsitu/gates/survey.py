@@ -41,6 +41,8 @@ class SurveyGate:
         Rows that bear each flag, so far.
     scored : int
         Rows with a score, so far.
+    columns : Plausibility
+        Watch over the columns.
     """
 
     inputs: tuple[str, ...]
@@ -48,14 +50,14 @@ class SurveyGate:
     learnt_on: Mapping[str, Sequence[float]] = field(default_factory=dict)
     flagged: dict[str, int] = field(default_factory=dict, init=False)
     scored: int = field(default=0, init=False)
-    _columns: Plausibility = field(init=False)
+    columns: Plausibility = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin with no row."""
         from exsitu.model.scoring import Flag
 
         self.flagged = dict.fromkeys((flag.name.lower() for flag in Flag if flag.name), 0)
-        self._columns = Plausibility(self.inputs)
+        self.columns = Plausibility(self.inputs)
 
     def add(
         self, columns: Mapping[str, NDArray[Any]] | pd.DataFrame, scores: NDArray[Any], flags: NDArray[np.int32]
@@ -74,7 +76,7 @@ class SurveyGate:
         """
         from exsitu.model.scoring import Flag
 
-        self._columns.add(columns)
+        self.columns.add(columns)
         self.scored += int(np.count_nonzero(np.isfinite(scores)))
         for name in self.flagged:
             self.flagged[name] += int(np.count_nonzero(flags & np.int32(Flag[name.upper()])))
@@ -88,7 +90,7 @@ class SurveyGate:
         list of str
             A sentence each, with the value and the limit; empty where nothing was found.
         """
-        return [*self._columns.doubts(), *self._outside(), *self._drifted()]
+        return [*self.columns.doubts(), *self._outside(), *self._drifted()]
 
     def notes(self) -> list[str]:
         """
@@ -98,7 +100,7 @@ class SurveyGate:
         -------
         list of str
         """
-        return self._columns.notes()
+        return self.columns.notes()
 
     def _outside(self) -> Iterator[str]:
         share = self.flagged["outside_training"] / max(1, self.scored)
@@ -109,7 +111,7 @@ class SurveyGate:
             )
 
     def _drifted(self) -> Iterator[str]:
-        rows = self._columns.rows
+        rows = self.columns.rows
         names = [name for name in self.learnt_on if name in rows]
         if not names:
             return

@@ -6,17 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from exsitu.catalog.score_files import Kept, format_of, kept_columns, write_scores
+from exsitu.catalog.score_files import format_of, kept_columns, write_scores
 from exsitu.errors import InputError
 from exsitu.gates import SurveyGate
-from exsitu.partitions import Scoring, count_catalog, require_hats, score_catalog
+from exsitu.partitions import Scoring, count_catalog, require_hats, sample_catalog, score_catalog
 from exsitu.phase_space import SolarFrame
 from exsitu.registry import find_weights, read_champion
 from exsitu.settings import Settings
 from exsitu.surveys.columnar import Columns, read_columns
 from exsitu.surveys.mock_files import stated_sun
 from exsitu.surveys.reader import registry_names
-from exsitu.tables import ROW_GROUP, describe, recognise
+from exsitu.surveys.stated import cautions_of, stated_facts
+from exsitu.tables import ROW_GROUP, TableInfo, describe
 
 
 def score(
@@ -70,8 +71,9 @@ def score(
     Returns
     -------
     dict
-        ``rows``, ``scored``, ``selected`` (S > cut), ``cut``, ``flags`` (rows that bear each flag), ``warnings`` (why
-        the scores cannot be trusted, a sentence each) and ``notes`` (what could not be looked at).
+        ``rows``, ``scored``, ``selected`` (S > cut), ``cut``, ``flags`` (rows that bear each flag), ``cautions`` (what
+        the file itself states against its use), ``warnings`` (why the scores cannot be trusted, a sentence each) and
+        ``notes`` (what could not be looked at).
 
     Raises
     ------
@@ -85,11 +87,12 @@ def score(
         return _score_catalog(
             settings, path, output, model=model, cut=cut, champion_file=champion_file, models=models, how=how
         )
-    recognise(path)  # a mistyped path is no reason to load a network
+    info = describe(path)  # a mistyped path is no reason to load a network
     kept = None
     if output is not None:
         format_of(output)
-        kept = _kept(path, keep, data_release)
+        ids = registry_names(info, data_release).get("source_id")
+        kept = None if keep is None else kept_columns(info, keep, ids)
     scorer, recipe_cut = load_scorer(
         settings,
         champion_file,
@@ -111,20 +114,21 @@ def score(
     gate = SurveyGate(scorer.card.inputs, settings.quality.max_fractional_parallax_error, scorer.card.learnt_on)
     scores = _scored(chunks, scorer, counts, gate, draws=draws, seed=seed)
     if output is not None:
-        metadata = {"weights_sha256": scorer.card.weights_sha256}
+        metadata = {"weights_sha256": scorer.card.weights_sha256, **_made_by(info)}
         write_scores(output, scores, metadata=metadata, kept=kept, chunk_rows=chunk_rows)
     else:
         for _ in scores:
             pass
-    return counts | {"flags": gate.flagged, "warnings": gate.doubts(), "notes": gate.notes()}
+    return counts | {"flags": gate.flagged, "cautions": list(cautions_of(info)), **_said(gate)}
 
 
-def _kept(path: Path, keep: str | None, data_release: str | None) -> Kept | None:
-    """Columns of the input to carry along."""
-    if keep is None:
-        return None
-    info = describe(path)
-    return kept_columns(info, keep, registry_names(info, data_release).get("source_id"))
+def _said(gate: SurveyGate) -> dict[str, list[str]]:
+    return {"warnings": gate.doubts(), "notes": gate.notes()}
+
+
+def _made_by(info: TableInfo) -> dict[str, str]:
+    """What made mock stars, so that a file of their scores says that they are such."""
+    return {key: text for key, text in stated_facts(info.path, info.format).items() if key == "generator"}
 
 
 def _score_catalog(
@@ -145,9 +149,12 @@ def _score_catalog(
     scorer, recipe_cut, folder = _opened(settings, champion_file, models, model, require_errors=require_errors)
     limit = settings.quality.max_fractional_parallax_error
     score_catalog(path, Scoring(folder.absolute(), scorer.card.weights_sha256, limit, **how), output)
-    # Partitions are scored apart, and nobody sees the survey as a whole.
-    unseen = "a HATS catalog is not looked at as a whole: whether its columns are what they are called was not checked"
-    return count_catalog(output, recipe_cut if cut is None else cut) | {"warnings": [], "notes": [unseen]}
+    counts = count_catalog(output, recipe_cut if cut is None else cut)
+    gate = SurveyGate(scorer.card.inputs, limit, scorer.card.learnt_on)
+    gate.flagged, gate.scored = counts["flags"], counts["scored"]
+    for columns in sample_catalog(path, scorer, release=how["release"], require_errors=require_errors):
+        gate.columns.add(columns)
+    return counts | {"cautions": [], **_said(gate)}
 
 
 def _whole_groups(rows: int) -> int:

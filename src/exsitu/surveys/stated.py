@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from exsitu.table_formats import opened, reading
+from exsitu.tables import TableInfo
 
 _HEAD_BYTES = 1 << 20
 _LONGEST = 10_000
@@ -47,6 +48,23 @@ def stated_facts(path: Path, form: str) -> dict[str, str]:
         return {}
     with reading(path):
         return {name: text for name, text in read(path) if text and len(text) <= _LONGEST}
+
+
+def cautions_of(info: TableInfo) -> tuple[str, ...]:
+    """
+    Give what a file states against its use, such as that rows are missing.
+
+    Parameters
+    ----------
+    info : TableInfo
+        The table.
+
+    Returns
+    -------
+    tuple of str
+        A sentence each.
+    """
+    return tuple(getattr(info, "cautions", ()))
 
 
 def _fits(path: Path) -> Iterator[tuple[str, str]]:
