@@ -146,10 +146,10 @@ def reflex(ra: ArrayLike, dec: ArrayLike, pmra: ArrayLike, pmdec: ArrayLike, par
     lost = _votes(cell, plain.squares)
     gains = {}
     for name, read in READINGS.items():
-        other = _Fit(read(sky[0], sky[1], sky[2], sky[3]), kpc, weight)
+        other = _Fit(read(*plain.sky), kpc, weight, like=plain)
         gains[name] = _significance(lost - _votes(cell, other.squares))
     found = [name for name in sorted(gains, key=lambda name: -gains[name]) if gains[name] > SIGNIFICANT]
-    if not found and _significance(_votes(cell, _lead(plain.sky, kpc, weight))) < -SIGNIFICANT:
+    if not found and _significance(_votes(cell, _lead(plain, kpc, weight))) < -SIGNIFICANT:
         found.append(AGAINST_ROTATION)
     if not found and _lacks_cosine(plain, kpc, weight, cell, members) > SIGNIFICANT_FACTOR:
         found.append(NO_COSINE)
@@ -160,11 +160,15 @@ def reflex(ra: ArrayLike, dec: ArrayLike, pmra: ArrayLike, pmdec: ArrayLike, par
 class _Fit:
     """Solar motion and Oort constants fitted to one reading of the columns, and the squares of what is left."""
 
-    def __init__(self, sky: _Sky, kpc: Floats, weight: Floats, *, constants: int = 5) -> None:
+    def __init__(
+        self, sky: _Sky, kpc: Floats, weight: Floats, *, like: "_Fit | None" = None, constants: int = 5
+    ) -> None:
         self.sky = sky
         ra, dec, pmra, pmdec = sky
         seen = KMS_PER_KPC_MASYR * np.concatenate([kpc * pmra, kpc * pmdec])
-        self.design = design = _design(ra, dec, kpc)[:, :constants]
+        known = like is not None and like.sky[0] is ra and like.sky[1] is dec  # most readings leave positions alone
+        self.whole: Floats = like.whole if like is not None and known else _design(ra, dec, kpc)
+        self.design = design = self.whole[:, :constants]
         root = np.sqrt(np.concatenate([weight, weight]))
         # Directions that the sample does not constrain (a small part of the sky) stay out of the fit.
         fitted = np.linalg.lstsq(design * root[:, None], seen * root, rcond=1e-3)[0]
@@ -209,13 +213,13 @@ def _significance(votes: Floats) -> float:
     return float(votes.sum()) / error if error > 0.0 else 0.0
 
 
-def _lead(sky: _Sky, kpc: Floats, weight: Floats) -> Floats:
+def _lead(plain: _Fit, kpc: Floats, weight: Floats) -> Floats:
     """
     What each star says of the Sun's lead over it along the rotation; negative where the star is ahead.
 
     Without Oort's constants, which in a part of the sky can take the place of that lead.
     """
-    fit = _Fit(sky, kpc, weight, constants=3)
+    fit = _Fit(plain.sky, kpc, weight, like=plain, constants=3)
     ahead = (fit.design @ ICRS_TO_GALACTIC[1]).reshape(2, -1)
     lead: Floats = weight * (ahead * (fit.residual + fit.motion[1] * ahead)).sum(axis=0)
     return lead
@@ -229,7 +233,7 @@ def _lacks_cosine(plain: _Fit, kpc: Floats, weight: Floats, cell: NDArray[np.int
     declination first of all, so that the standard error is of cells of one belt of declination.
     """
     ra, dec, pmra, pmdec = plain.sky
-    times = _Fit((ra, dec, pmra * np.cos(np.radians(dec)), pmdec), kpc, weight)
+    times = _Fit((ra, dec, pmra * np.cos(np.radians(dec)), pmdec), kpc, weight, like=plain)
     vote = 1.0 / np.sqrt(members[cell])
 
     def scatter(fit: _Fit) -> Floats:

@@ -53,6 +53,7 @@ class Plausibility:
 
     more: tuple[str, ...] = ()
     _sample: EvenSample | None = field(default=None, init=False)
+    _fitted: tuple[int, Reflex | None] | None = field(default=None, init=False)
 
     def add(self, columns: Mapping[str, ArrayLike] | pd.DataFrame) -> None:
         """
@@ -87,8 +88,14 @@ class Plausibility:
         rows = self.rows
         if rows.empty:
             return []
-        good = _well_measured(rows)
-        return [*_positions(rows), *_angles(rows), *_two_positions(rows), *_scales(rows, good), *_motions(good)]
+        found = [*_positions(rows), *_angles(rows), *_two_positions(rows), *_scales(rows, _well_measured(rows))]
+        motion = self._motion()
+        if motion is not None and motion.better:
+            found.append(
+                f"the motions of {motion.stars} stars all over the sky fit the Sun's motion better if "
+                f"{motion.better[0]}: correct the columns"
+            )
+        return found
 
     def notes(self) -> list[str]:
         """
@@ -98,18 +105,24 @@ class Plausibility:
         -------
         list of str
         """
-        rows = self.rows
-        good = rows if rows.empty else _well_measured(rows)
-        found = None if good.empty else _reflex(good)
-        if found is not None and found.told:
+        motion = self._motion()
+        if motion is not None and motion.told:
             return []
-        stars, cells = (0, 0) if found is None else (found.stars, found.cells)
+        stars, cells = (0, 0) if motion is None else (motion.stars, motion.cells)
         said = (
             f"whether proper motions, parallaxes and positions belong together could not be told: {stars} stars "
             f"measured to a fifth or better lie in {cells} of 288 cells of the sky; {FEWEST_STARS} in "
             f"{FEWEST_CELLS} are needed"
         )
         return [said]
+
+    def _motion(self) -> Reflex | None:
+        """What the motions say of the rows that came so far; None where no star is measured well."""
+        seen = 0 if self._sample is None else self._sample.seen
+        if self._fitted is None or self._fitted[0] != seen:
+            good = _well_measured(self.rows) if seen else pd.DataFrame()
+            self._fitted = (seen, None if good.empty else _reflex(good))
+        return self._fitted[1]
 
 
 def _well_measured(rows: pd.DataFrame) -> pd.DataFrame:
@@ -202,12 +215,3 @@ def _reflex(good: pd.DataFrame) -> Reflex:
     lon, lat = (some[name].to_numpy(np.float64) for name in place)
     ra, dec = galactic_to_icrs(lon, lat) if place == ("l", "b") else (lon, lat)
     return reflex(ra, dec, *(some[name].to_numpy(np.float64) for name in ("pmra", "pmdec", "parallax")))
-
-
-def _motions(good: pd.DataFrame) -> Iterator[str]:
-    found = _reflex(good)
-    if found.better:
-        yield (
-            f"the motions of {found.stars} stars all over the sky fit the Sun's motion better if {found.better[0]}: "
-            "correct the columns"
-        )
