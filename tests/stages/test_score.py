@@ -185,7 +185,7 @@ def test_stars_unlike_those_learnt_on_are_warned_of(settings, stars, tmp_path):
     assert found["same"] == ""
     assert "of the scored stars lie outside what the network learnt on (at most 50 %)" in found["moved"]
     assert (
-        "parallax is not distributed as in the stars the network learnt on: KS 1 (at most 0.98), PSI" in found["moved"]
+        "parallax is not distributed as in the stars the network learnt on: KS 1 (at most 0.99), PSI" in found["moved"]
     )
 
 

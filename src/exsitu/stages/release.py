@@ -140,7 +140,7 @@ def _survey(settings: Settings, name: str, path: Path | None, data_release: str 
         )
     told = Survey(path=path, release=data_release or "") if path is not None else settings.surveys[name]
     if not told.path.is_file():
-        raise InputError(f"no file {told.path}")
+        raise InputError(f"no file {told.path}{'; make it with `exsitu data`' if path is None else ''}")
     info = describe(told.path)
     found = identify(info)
     release_name = told.release or _told(info, found)
