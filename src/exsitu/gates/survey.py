@@ -17,8 +17,10 @@ _MAX_OUTSIDE = 0.5
 """Share of the scored stars outside the training sample; met in right surveys: at most 0.27 (metal-poor halo stars)."""
 
 _MAX_KS = 0.99
-"""Kolmogorov-Smirnov distance of an input: beyond it, hardly a star lies where the training sample has any. Met in right
-surveys: at most 0.96 (Hipparcos' parallaxes); of stars within 100 pc 0.985 is expected."""
+"""Kolmogorov-Smirnov distance of an input: beyond it hardly a star lies where the training sample has any.
+
+Met in right surveys: at most 0.96 (Hipparcos' parallaxes); of all stars within 100 pc 0.985 is expected.
+"""
 
 
 @dataclass(slots=True)

@@ -9,15 +9,15 @@ import pandas as pd
 
 from exsitu.catalog.manifest import current_release, next_version, release_folder
 from exsitu.catalog.release import ReleaseInputs, build_release
-from exsitu.columns import REFERENCE_EPOCHS, RELEASES, nearest
+from exsitu.columns import nearest
 from exsitu.errors import InputError, ReleaseError
 from exsitu.registry import read_champion
 from exsitu.settings import Settings, Survey
 from exsitu.stages.data import verified_digest
 from exsitu.stages.score import load_scorer
-from exsitu.surveys.gaia import Identity, contradiction, identify
+from exsitu.surveys.gaia import identify, released_as
 from exsitu.surveys.reader import read_survey
-from exsitu.tables import TableInfo, describe
+from exsitu.tables import describe
 
 log = logging.getLogger(__name__)
 
@@ -143,19 +143,7 @@ def _survey(settings: Settings, name: str, path: Path | None, data_release: str 
         raise InputError(f"no file {told.path}{'; make it with `exsitu data`' if path is None else ''}")
     info = describe(told.path)
     found = identify(info)
-    release_name = told.release or _told(info, found)
-    if release_name not in RELEASES:
-        raise InputError(
-            f"unknown data release {release_name!r}{nearest(release_name, RELEASES)}; known: {', '.join(RELEASES)}"
-        )
-    if found.evidence and release_name not in found.releases:
-        raise InputError(contradiction(info, found, release_name))
-    epoch = REFERENCE_EPOCHS.get(release_name)
-    if found.epoch is not None and epoch is not None and found.epoch != epoch:
-        raise InputError(
-            f"{told.path} states positions of epoch J{found.epoch:g}, and {release_name} has them at J{epoch:g}; give "
-            "the positions of the data release itself"
-        )
+    release_name = released_as(info, found, told.release or None)
     if told.truth is not None and found.observed:
         raise InputError(
             f"{told.path} is of real stars ({found.observed}), and params.yaml names a truth for {name}: leave out "
@@ -163,16 +151,6 @@ def _survey(settings: Settings, name: str, path: Path | None, data_release: str 
         )
     mock = found.mock or (None if told.truth is None else f"params.yaml (surveys.{name}.truth)")
     return told.model_copy(update={"release": release_name}), mock
-
-
-def _told(info: TableInfo, found: Identity) -> str:
-    """The data release that a file names, or an error that says what is missing."""
-    if len(found.releases) == 1:
-        return found.releases[0]
-    left = f" ({', '.join(found.evidence)}: {' or '.join(found.releases)})" if found.releases else ""
-    raise InputError(
-        f"{info.path} does not say of which data release its ids are{left}; name it with --release, as gaia_dr2"
-    )
 
 
 def _first_of_each(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:

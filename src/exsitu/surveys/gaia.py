@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from exsitu.columns import REFERENCE_EPOCHS, RELEASES
+from exsitu.columns import REFERENCE_EPOCHS, RELEASES, nearest
 from exsitu.errors import InputError
 from exsitu.surveys.stated import stated_facts
 from exsitu.tables import TableInfo, frames_of
@@ -43,7 +43,7 @@ else says DR2, it says nothing."""
 _NAMED = re.compile(r"gaia[\s_.-]*e?dr[\s_-]*([0-9])", re.IGNORECASE)
 _DESIGNATION, _EPOCH = "designation", "ref_epoch"
 _RELEASE_KEYS = frozenset({"release", "data_release", "datarel"})
-_EPOCH_KEYS = frozenset({"epoch", "refepoch", "ref_epoch", "reference_epoch"})
+_EPOCH_KEYS = frozenset({"refepoch", "ref_epoch", "reference_epoch"})  # the card EPOCH of old FITS is an equinox
 _MOCK_KEYS = frozenset({"generator", "synthetic"})
 _REAL_SURVEYS = frozenset({"gaia", "hipparcos2"})
 _LOOKED_AT = 200
@@ -159,12 +159,12 @@ def refuse_other_release(info: TableInfo, release: str | None) -> None:
         return
     found = identify(info)
     if found.evidence and release not in found.releases:
-        raise InputError(contradiction(info, found, release))
+        raise InputError(_contradiction(info, found, release))
 
 
-def contradiction(info: TableInfo, found: Identity, release: str) -> str:
+def released_as(info: TableInfo, found: Identity, announced: str | None) -> str:
     """
-    Say why a table is not of the release it is announced as.
+    Say of which data release a table is, where a caller may have announced it.
 
     Parameters
     ----------
@@ -172,13 +172,40 @@ def contradiction(info: TableInfo, found: Identity, release: str) -> str:
         The table.
     found : Identity
         What it says.
-    release : str
-        What it was announced as.
+    announced : str or None
+        What the caller says it is.
 
     Returns
     -------
     str
+        A key of ``RELEASES``.
+
+    Raises
+    ------
+    InputError
+        If nothing decides, the release is unknown, or the table is of another one or its positions of another epoch.
     """
+    name = announced or (found.releases[0] if len(found.releases) == 1 else None)
+    if name is None:
+        left = f" ({', '.join(found.evidence)}: {' or '.join(found.releases)})" if found.releases else ""
+        raise InputError(
+            f"{info.path} does not say of which data release its ids are{left}; name it with --release, as gaia_dr2"
+        )
+    if name not in RELEASES:
+        raise InputError(f"unknown data release {name!r}{nearest(name, RELEASES)}; known: {', '.join(RELEASES)}")
+    if found.evidence and name not in found.releases:
+        raise InputError(_contradiction(info, found, name))
+    epoch = REFERENCE_EPOCHS.get(name)
+    if None not in (found.epoch, epoch) and found.epoch != epoch:
+        raise InputError(
+            f"{info.path} states positions of epoch J{found.epoch:g}, and {name} has them at J{epoch:g}; give the "
+            "positions of the data release itself"
+        )
+    return name
+
+
+def _contradiction(info: TableInfo, found: Identity, release: str) -> str:
+    """Why a table is not of the release it is announced as."""
     against = [what for what, releases in found.evidence.items() if release not in releases]
     is_of = " or ".join(found.releases)
     return f"{info.path} is of {is_of}, not {release} ({', '.join(against)}); ids differ between releases: name {is_of}"

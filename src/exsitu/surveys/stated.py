@@ -89,7 +89,8 @@ def _document(text: str) -> Iterator[tuple[str, str]]:
         given = {name.lower(): double or single for name, double, single in _ATTRIBUTE.findall(attributes)}
         name = given.get("name", kind.lower()).lower()
         if kind.upper() == "COOSYS":
-            yield "epoch", given.get("epoch", "")
+            # Of another system it says when the equinox was, not the positions.
+            yield "ref_epoch", given.get("epoch", "") if given.get("system", "").upper() == "ICRS" else ""
         elif kind.upper() == "TABLE":
             yield "table", given.get("name", "")
         else:
