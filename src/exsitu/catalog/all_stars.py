@@ -46,11 +46,23 @@ class AllStars:
         ------
         DataFrame
             The chunks as they came.
+
+        Raises
+        ------
+        GateError
+            If there is no suite to check by.
         """
+        begun = False
         try:
-            yield from gates.checked(frames, "gaia_survey", report=self._report, suites=self._suites)
+            for frame in gates.checked(frames, "gaia_survey", report=self._report, suites=self._suites):
+                begun = True
+                yield frame
         except GateError as error:
-            self._failed.append(str(error))
+            if not begun:  # there is no such suite, or no star
+                raise
+            # The whole of it is in the report; the reader of the line needs to know where.
+            said = str(error).partition(" rows: ")[0]
+            self._failed.append(f"{said} rows, see {self._report.with_suffix('.md')}")
 
     def add(self, frame: pd.DataFrame, score: NDArray[Any], flags: NDArray[np.int32]) -> None:
         """
