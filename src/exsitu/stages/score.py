@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from exsitu.errors import InputError
+from exsitu.formats import recognise
 from exsitu.partitions import Scoring, count_catalog, require_hats, score_catalog
 from exsitu.phase_space import SolarFrame
 from exsitu.registry import find_weights, read_champion
 from exsitu.settings import Settings
 from exsitu.surveys.columnar import Columns, read_columns
 from exsitu.surveys.mock_files import stated_sun
-from exsitu.tables import ROW_GROUP, recognise, write_parquet
+from exsitu.tables import ROW_GROUP, write_parquet
 
 
 def score(

@@ -15,10 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from exsitu.errors import InputError
+from exsitu.formats import recognise
 from exsitu.phase_space import SolarFrame
 from exsitu.provenance import publish_file, write_json
 from exsitu.table_formats import reading
-from exsitu.tables import recognise
 
 IDS = "accreted_particle_ids.npy"
 """Name of the list of accreted particles."""

@@ -405,7 +405,7 @@ def test_the_identity_knows_every_module_that_makes_a_galaxy():
     # These decide no byte of a galaxy that its parameters do not, or only how it is published.
     apart = {
         "mocks/galaxies.py", "mocks/population/priors.py", "mocks/population/predictive.py", "errors.py",
-        "provenance.py", "settings.py", "evaluation/style.py", "table_formats.py", "text_formats.py",
+        "provenance.py", "settings.py", "evaluation/style.py", "table_formats.py",
     }  # fmt: skip
     found, waiting = set(), ["mocks/population/make.py"]
     while waiting:
