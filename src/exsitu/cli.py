@@ -30,6 +30,8 @@ from exsitu.cli_paths import (
     RELEASES,
     SAMPLES,
     SUITES,
+    TABLE,
+    TABLE_OR_FOLDER,
     TRANSFERRED,
 )
 from exsitu.errors import SettingsError
@@ -79,6 +81,8 @@ def _settings(ctx: click.Context) -> "Settings":
     return load_settings(params, profile)
 
 
+_truncated = click.option("--allow-truncated", is_flag=True, help="Take a file that states that rows are missing.")
+_table = click.option("--table", help="Name or number of the table, where the file has several.")
 _progress = click.option("--progress/--no-progress", default=True, help="Show progress bars.")
 
 
@@ -155,7 +159,8 @@ def evaluate(ctx: click.Context, samples: Path, variants: Path, output: Path) ->
 
 @main.command()
 @click.option("--variant", help="Recipe to apply instead of the best.")
-@click.option("--stars", type=FILE, multiple=True, help="Labelled stars to use instead of the sample.")
+@click.option("--stars", type=TABLE, multiple=True, help="Labelled stars to use instead of the sample.")
+@_truncated
 @click.option("--samples", type=FOLDER, default=SAMPLES, show_default=True, help="What `exsitu prepare` wrote.")
 @click.option("--pretrained", type=FOLDER, default=PRETRAINED, show_default=True, help="Model to start from.")
 @click.option("--evaluation", type=FOLDER, default=EVALUATION, show_default=True, help="What `exsitu evaluate` wrote.")
@@ -167,6 +172,7 @@ def adapt(
     *,
     variant: str | None,
     stars: tuple[Path, ...],
+    allow_truncated: bool,
     samples: Path,
     pretrained: Path,
     evaluation: Path,
@@ -180,6 +186,7 @@ def adapt(
         _settings(ctx),
         variant=variant,
         stars=stars,
+        allow_truncated=allow_truncated,
         samples=samples,
         pretrained=pretrained,
         evaluation=evaluation,
@@ -244,9 +251,11 @@ def promote(
 
 @main.command()
 @click.argument("survey")
-@click.option("--input", "path", type=FILE, help="File of the survey, where params.yaml does not know its name.")
+@click.option("--input", "path", type=TABLE, help="File of the survey (- is standard input), if not in params.yaml.")
+@_table
 @click.option("--release", "data_release", help="Data release of that file, such as gaia_dr3; guessed otherwise.")
 @click.option("--drop-repeats", is_flag=True, help="Keep the first of rows that share a source_id.")
+@_truncated
 @click.option("--allow-empty", is_flag=True, help="Publish the scores even where no star is selected.")
 @click.option("--version", help="Version to write.  [default: the next of the survey]")
 @click.option("--releases", type=FOLDER, default=RELEASES, show_default=True, help="Folder of releases.")
@@ -258,8 +267,10 @@ def release(
     *,
     survey: str,
     path: Path | None,
+    table: str | None,
     data_release: str | None,
     drop_repeats: bool,
+    allow_truncated: bool,
     allow_empty: bool,
     version: str | None,
     releases: Path,
@@ -274,8 +285,10 @@ def release(
         settings,
         survey,
         path=path,
+        table=table,
         data_release=data_release,
         drop_repeats=drop_repeats,
+        allow_truncated=allow_truncated,
         allow_empty=allow_empty,
         version=version,
         releases=releases,
@@ -303,7 +316,11 @@ def verify(ctx: click.Context, folder: Path, *, audit: bool, as_json: bool) -> N
 
 
 @main.command()
-@click.option("--input", "path", type=FOLDER, required=True, help="Stars, in any format exsitu reads, or as HATS.")
+@click.option(
+    "--input", "path", type=TABLE_OR_FOLDER, required=True,
+    help="Stars, in any format exsitu reads (- is standard input), or as HATS.",
+)  # fmt: skip
+@_table
 @click.option("--output", type=FOLDER, help="Parquet file to write (of HATS: folder): row, source_id, score, flags.")
 @click.option("--release", "data_release", help="Data release of the file, such as gaia_dr3; guessed otherwise.")
 @click.option("--model", type=FOLDER, help="Model folder to use instead of the champion.")
@@ -318,6 +335,7 @@ def score(
     ctx: click.Context,
     *,
     path: Path,
+    table: str | None,
     output: Path | None,
     data_release: str | None,
     model: Path | None,
@@ -334,6 +352,7 @@ def score(
     counts = run(
         _settings(ctx),
         path,
+        table=table,
         output=output,
         data_release=data_release,
         model=model,

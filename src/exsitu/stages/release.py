@@ -30,6 +30,8 @@ def release(
     data_release: str | None = None,
     drop_repeats: bool = False,
     allow_empty: bool = False,
+    allow_truncated: bool = False,
+    table: str | None = None,
     version: str | None = None,
     releases: Path,
     champion_file: Path,
@@ -55,6 +57,10 @@ def release(
         Keep the first of rows that share a ``source_id`` instead of refusing them.
     allow_empty : bool
         Publish the scores even if no star is selected.
+    allow_truncated : bool
+        Take a file that states that rows are missing; the manifest says so.
+    table : str, optional
+        Name or number of the table, where that file has several; by default the only one that holds stars.
     version : str, optional
         Version to write; by default the next, unless the newest was made of the same things.
     releases : Path
@@ -82,7 +88,7 @@ def release(
     ReleaseError
         If the version exists, or nothing is selected.
     """
-    source = _survey(settings, survey, path, data_release)
+    source = _survey(settings, survey, path, data_release, table)
     champion = read_champion(champion_file)
     inputs = ReleaseInputs(
         survey=survey,
@@ -96,6 +102,8 @@ def release(
             "synthetic": source.truth is not None,
             "profile": settings.profile,
             "drop_repeats": drop_repeats,
+            **({"allow_truncated": True} if allow_truncated else {}),
+            **({"table": table} if table is not None else {}),
         },
     )
     if version is None and (current := current_release(releases, survey, inputs.identity)):
@@ -109,7 +117,14 @@ def release(
     scorer, _ = load_scorer(settings, champion_file, models)
     # A file given by path may spell its columns in any known way, whatever release its ids are of.
     spelled = source.release if path is None else None
-    frames = read_survey(source.path, release=spelled, chunk_rows=settings.chunk_rows, unique_ids=not drop_repeats)
+    frames = read_survey(
+        source.path,
+        release=spelled,
+        chunk_rows=settings.chunk_rows,
+        unique_ids=not drop_repeats,
+        table=table,
+        allow_truncated=allow_truncated,
+    )
     return build_release(
         inputs,
         _first_of_each(frames) if drop_repeats else frames,
@@ -123,11 +138,11 @@ def release(
     )
 
 
-def _survey(settings: Settings, name: str, path: Path | None, data_release: str | None) -> Survey:
+def _survey(settings: Settings, name: str, path: Path | None, data_release: str | None, table: str | None) -> Survey:
     if path is not None:
         if not path.is_file():
             raise InputError(f"no file {path}")
-        release_name = data_release or guess_release(describe(path))
+        release_name = data_release or guess_release(describe(path, table=table))
         if release_name is None:
             raise InputError(
                 f"{path} does not say of which data release its ids are; name it with --release, as gaia_dr2"

@@ -8,7 +8,7 @@ import numpy as np
 
 from exsitu.errors import InputError
 from exsitu.formats import recognise
-from exsitu.partitions import Scoring, count_catalog, require_hats, score_catalog
+from exsitu.partitions import Scoring, count_catalog, is_catalog, require_hats, score_catalog
 from exsitu.phase_space import SolarFrame
 from exsitu.registry import find_weights, read_champion
 from exsitu.settings import Settings
@@ -23,6 +23,7 @@ def score(
     *,
     output: Path | None = None,
     data_release: str | None = None,
+    table: str | None = None,
     model: Path | None = None,
     cut: float | None = None,
     allow_missing_errors: bool = False,
@@ -40,12 +41,14 @@ def score(
         Quality cut, chunk size, tracking.
     path : Path
         Stars in any readable format: ``ra, dec`` or ``l, b``, ``pmra, pmdec, parallax`` and its error; or the folder of
-        a HATS catalog of them.
+        a HATS catalog of them, or of Parquet files of one table.
     output : Path, optional
         Parquet file to write: ``row``, ``source_id`` where there is one, ``score``, ``flags``, in input order. For
         a HATS catalog it is needed: folder of another one, with position, ``source_id``, ``score``, ``flags``.
     data_release : str, optional
         Data release of the file; guessed otherwise.
+    table : str, optional
+        Name or number of the table, where the file has several; by default the only one that holds stars.
     model : Path, optional
         Model folder to use instead of the champion.
     cut : float, optional
@@ -71,7 +74,7 @@ def score(
     InputError
         If the file cannot be used as it is.
     """
-    if path.is_dir():
+    if is_catalog(path):
         how = {"release": data_release, "allow_missing_errors": allow_missing_errors, "draws": draws, "seed": seed}
         return _score_catalog(
             settings, path, output, model=model, cut=cut, champion_file=champion_file, models=models, how=how
@@ -91,6 +94,7 @@ def score(
         scorer.columns_for(draws),
         optional=scorer.optional_for(draws),
         release=data_release,
+        table=table,
         chunk_rows=_whole_groups(settings.chunk_rows),
         allow_missing_errors=allow_missing_errors,
     )
