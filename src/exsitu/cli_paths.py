@@ -1,12 +1,12 @@
 """Where the command line looks and writes unless it is told otherwise; all below the folder it is called in."""
 
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import click
-from click.utils import get_binary_stream
 
 
 class TablePath(click.Path):
@@ -43,7 +43,7 @@ class TablePath(click.Path):
             return super().convert(value, param, ctx)
         kept = Path(ctx.with_resource(tempfile.TemporaryDirectory(prefix="exsitu-"))) / "standard-input"
         with kept.open("wb") as stream:
-            shutil.copyfileobj(get_binary_stream("stdin"), stream)
+            shutil.copyfileobj(sys.stdin.buffer, stream)
         return kept
 
 
