@@ -7,6 +7,7 @@ import pytest
 from project import REPOSITORY
 
 REAL_DATA = Path(os.environ.get("EXSITU_REAL_DATA", REPOSITORY.parent / "shared" / "data" / "real"))
+CASES = Path(os.environ.get("EXSITU_CASES", REPOSITORY.parent / "shared" / "cases"))
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +22,11 @@ def real_data() -> Path:
     if not REAL_DATA.is_dir():
         pytest.skip(f"no real data at {REAL_DATA}; set EXSITU_REAL_DATA")
     return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def cases() -> Path:
+    """Folder of tables people have; tests that need it are skipped where it is absent, and only there."""
+    if not CASES.is_dir():
+        pytest.skip(f"no cases at {CASES}; set EXSITU_CASES")
+    return CASES

@@ -5,8 +5,6 @@ id never passes through a float, and an integer column with missing values comes
 """
 
 import csv
-import lzma
-import struct
 import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -71,15 +69,17 @@ class Format:
     frames: Callable[[Path, str | None, Sequence[str], int], Iterator[pd.DataFrame]]
 
 
-def _raised() -> tuple[type[Exception], ...]:
-    """What the format libraries raise on a damaged file; a mistake of exsitu's own is none of it."""
-    import pyarrow as pa
-    import yaml
-    from astropy.io.fits.verify import VerifyError
+_RAISED = (OSError, EOFError, ValueError, TypeError, LookupError, ArithmeticError, RuntimeError, MemoryError)
+_PACKAGE = str(Path(__file__).parent)
 
-    libraries = (pa.ArrowException, VerifyError, yaml.YAMLError, zlib.error, lzma.LZMAError, csv.Error, struct.error)
-    plain = (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError)
-    return (*libraries, *plain, MemoryError, AssertionError, ExpatError)
+
+def _is_damage(error: Exception) -> bool:
+    """Whether the file is to blame: anything that a library raised, and what its content makes of our own code."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    raised_here = trace is not None and trace.tb_frame.f_code.co_filename.startswith(_PACKAGE)
+    return not raised_here or isinstance(error, (*_RAISED, csv.Error, zlib.error, ExpatError))
 
 
 @contextmanager
@@ -110,7 +110,9 @@ def reading(path: Path) -> Iterator[None]:
             yield
     except InputError:
         raise
-    except _raised() as error:
+    except Exception as error:
+        if not _is_damage(error):
+            raise
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f"{path} cannot be read ({reason[:300]}); {_DAMAGE}") from error
 

@@ -44,7 +44,8 @@ _OTHERS: Mapping[bytes, str] = MappingProxyType(
         b"<HTML": "a page of a web site, not a table; fetch the table again",
     }
 )
-_TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".tst", ".scsv", ".psv")
+_TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".tst", ".scsv", ".psv")
+_TEXT_SUFFIXES = (".txt", ".dat", ".asc", ".ascii")
 _VOTABLE = re.compile(rb"<(\w+:)?VOTABLE[\s>]", re.IGNORECASE)
 _IPAC = re.compile(rb"(\\[^\n]*\n)*\s*\|[^\n]*\|\s*\n\s*\|")
 _MRT = re.compile(rb"^byte-by-byte description of file", re.IGNORECASE | re.MULTILINE)
@@ -104,11 +105,14 @@ def _is_delimited(path: Path, head: bytes) -> bool:
         name = name.removesuffix(suffix)
     if b"\x00" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return False
-    if name.endswith(_TEXT_SUFFIXES):
+    if name.endswith(_TABLE_SUFFIXES):
         return head.lstrip()[:1] != b"<"
     try:
-        header = delimited_header(path, read_head(path))
+        with reading(path):
+            header = delimited_header(path, read_head(path))
     except InputError:
+        if name.endswith(_TEXT_SUFFIXES):
+            raise
         return False
     known = spellings()
     return len(header.names) > 1 and any(n.lower() in known for n in header.names)

@@ -85,12 +85,24 @@ def _frames(path: Path, table: str | None, names: Sequence[str], chunk_rows: int
         columns, stored = _columns(hdu), bool(_vectors(hdu))
         for start in range(0, _rows(hdu), chunk_rows):
             rows = slice(start, start + chunk_rows)
-            raw = {n: np.ravel(hdu.data.field(n)[0])[rows] if stored else hdu.data[rows].field(n) for n in names}
-            yield plain_frame({n: _values(v, columns[n], f"{path}: {n}") for n, v in raw.items()})
+            data = hdu.data if stored else hdu.data[rows]
+            raw = {n: np.ravel(data.field(n)[0])[rows] if stored else data.field(n) for n in names}
+            values = {n: _values(v, columns[n], f"{path}: {n}") for n, v in raw.items()}
+            holes = {} if isinstance(hdu, fits.BinTableHDU) else _blank(data, columns, names)
+            yield plain_frame({n: nullable(v, holes[n]) if n in holes else v for n, v in values.items()})
+
+
+def _blank(data: Any, columns: dict[str, Any], names: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
+    """Where an ASCII table holds no number; astropy reads an integer's place as 0."""
+    text = {n: np.char.strip(data.view(np.ndarray)[n]) for n in names}
+    nulls = {n: [b"", str(columns[n].null or "").strip().encode()] for n in names}
+    return {n: np.isin(t, nulls[n]) for n, t in text.items()}
 
 
 def _values(raw: NDArray[Any], column: Any, source: str) -> Any:
     values = native(raw, source)
+    if isinstance(column.null, str):  # of an ASCII table
+        return values
     if column.null in {None, ""} or values.dtype.kind not in "iuf":
         return values
     null = int(column.null) * (column.bscale or 1) + (column.bzero or 0)  # TNULL is stated before TSCAL and TZERO

@@ -1,7 +1,10 @@
 """HDF5 in the layouts of tables: flat (ananke), a group of columns (vaex), compound (astropy, PyTables)."""
 
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,18 @@ from exsitu.formats.choice import Table, choose_table
 from exsitu.formats.packed import refuse_overstated
 from exsitu.table_formats import Contents, Format, Units, native, nullable, plain_frame, reading
 
+_PROBE_SECONDS = 30
+_PROBE = """
+import sys, h5py
+
+def look(name, node):
+    dict(node.attrs)
+    if isinstance(node, h5py.Dataset) and node.shape and all(node.shape) and not (node.external or node.is_virtual):
+        node[(0,) * node.ndim], node[tuple(n - 1 for n in node.shape)]
+
+with h5py.File(sys.argv[1], "r") as file:
+    file.visititems(look)
+"""
 _DEEPEST = 4
 _META = ".__table_column_meta__"
 _INDEX = "_index"
@@ -36,6 +51,36 @@ class _Stored:
         values = {n: native(self.columns[n][rows], f"{path}: {n}") for n in names}
         masks = {n: np.asarray(self.masks[n][rows], bool) for n in names if n in self.masks}
         return plain_frame({n: nullable(v, masks[n]) if n in masks else v for n, v in values.items()})
+
+
+def refuse_endless(path: Path) -> None:
+    """
+    Refuse a damaged file in which the HDF5 library would loop for ever or crash, by having another process try.
+
+    Parameters
+    ----------
+    path : Path
+        The file; one that did not change is looked at once.
+
+    Raises
+    ------
+    InputError
+        If that process crashed or did not come to an end.
+    """
+    state = path.stat()
+    _probe(path.absolute(), state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _probe(path: Path, size: int, _: int) -> None:
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-P", "-c", _PROBE, str(path)], capture_output=True, timeout=_PROBE_SECONDS, check=False
+        ).returncode
+    except subprocess.TimeoutExpired:
+        ended = -1
+    if ended < 0:
+        raise InputError(f"{path} ({size} bytes) is damaged so that the HDF5 library does not end; fetch it again")
 
 
 def _members(path: Path, group: Any) -> dict[str, Any]:
@@ -82,10 +127,9 @@ def _flat(path: Path, place: str, members: Mapping[str, Any]) -> dict[str, _Stor
     columns = {n: c for n, c in columns.items() if isinstance(c, h5py.Dataset) and c.ndim == 1 and not c.dtype.names}
     columns = {n: c for n, c in columns.items() if not n.endswith(_META)}
     lengths = {c.shape[0] for c in columns.values()}
-    if len(lengths) > 1:
-        where = "at its root" if place == "/" else f"in {place}"
-        raise InputError(f"{path} has datasets of lengths {sorted(lengths)} {where}; all columns need one length")
-    if not columns:
+    if len(lengths) > 1 and place == "/":
+        raise InputError(f"{path} has datasets of lengths {sorted(lengths)} at its root; all columns need one length")
+    if len(lengths) != 1:
         return {}
     holed = [n for n in columns if "null_bitmap" in groups.get(n, {})]
     if holed:
@@ -126,6 +170,7 @@ def _chosen(path: Path, file: Any, wanted: str | None) -> tuple[str | None, _Sto
 def _describe(path: Path, table: str | None) -> Contents:
     import h5py
 
+    refuse_endless(path)
     with reading(path), h5py.File(path, "r") as file:
         number, stored = _chosen(path, file, table)
         return Contents(stored.units, stored.rows, number)

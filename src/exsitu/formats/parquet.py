@@ -74,6 +74,7 @@ def parquet_parts(path: Path) -> list[Path]:
 
 
 def _describe(path: Path, _: str | None) -> Contents:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     schema, rows = None, 0
@@ -89,7 +90,9 @@ def _describe(path: Path, _: str | None) -> Contents:
     with reading(path):
         document = _embedded(schema, path)
         cautions = overflow(document) if document is not None else ()
-        return Contents(parquet_units(schema, path), rows, None, cautions, truncated=bool(cautions))
+        flat = [f.name for f in schema if not pa.types.is_nested(f.type)]
+        units = parquet_units(schema, path)
+        return Contents({n: units[n] for n in flat}, rows, None, cautions, truncated=bool(cautions))
 
 
 def _frames(path: Path, _: str | None, names: Sequence[str], chunk_rows: int) -> Iterator[pd.DataFrame]:

@@ -243,7 +243,8 @@ def _named(path: Path, comments: Sequence[_Line], first: _Line, skipped: int) ->
 def _header(
     path: Path, last: _Line, delimiter: str, names: Sequence[str], skipped: int, units: Units | None = None
 ) -> Header:
-    whole = tuple(decoded(name) or f"unnamed_{place}" for place, name in enumerate(names, 1))
+    bare = [names[0].lstrip("#").strip(), *names[1:]]
+    whole = tuple(decoded(name) or f"unnamed_{place}" for place, name in enumerate(bare, 1))
     refuse_repeated(path, whole)
     return Header(last.end + skipped, last.number, delimiter, whole, units or dict.fromkeys(whole))
 
