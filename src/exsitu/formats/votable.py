@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 from xml.parsers import expat
@@ -108,10 +109,17 @@ class Document:
         return InputError(f"{self.source} keeps its rows in another place, {href!r}, which is not followed; {way}")
 
 
+@lru_cache(maxsize=4)
+def _look(path: Path, _size: int, _changed: int) -> Document:
+    """What a document states; the same file is looked through once."""
+    with opened(path) as stream:
+        return Document(path).read(stream)
+
+
 def _document(path: Path, table: str | None) -> tuple[Document, int]:
     """What the document states, and which of its tables is meant."""
-    with opened(path) as stream:
-        document = Document(path).read(stream)
+    state = path.stat()
+    document = _look(path, state.st_size, state.st_mtime_ns)
     tables = [
         Table(number, each["name"], tuple(f.get("name", f.get("ID", "")) for f in each["fields"]))
         for number, each in enumerate(document.tables, 1)
