@@ -116,7 +116,7 @@ def _recipe(evaluation: dict[str, Any], variant: str | None) -> dict[str, Any]:
     return {"variant": name, "cut": found["cut"], "evaluation": {**found, "target": evaluation["target"]}}
 
 
-def _labelled(settings: Settings, stars: Sequence[Path], *, allow_truncated: bool) -> Sample:
+def _labelled(settings: Settings, stars: Sequence[Path], *, allow_truncated: bool = False) -> Sample:
     """Stars of several files as one sample; missing parallax errors are taken as they are, as the label needs none."""
     frames = [
         frame
