@@ -37,6 +37,8 @@ PROMOTED = "exsitu.champion.promoted"
 """Event that a change of champion emits; prefect.yaml starts the deployment `release` by it."""
 
 _BUSY = ("Unable to acquire lock", "is busy, it is being blocked")
+_NO_DATA = re.compile(r"missing data 'source': data\b|No such file or directory: '[^']*/data'")
+"""What DVC says where the data were never made or pulled."""
 _BUSY_PATIENCE_S = 300.0
 _TAIL_LINES = 40
 _GATE = re.compile(r"^exsitu: gate .*The whole report is (\S+);", re.MULTILINE)
@@ -185,9 +187,15 @@ def run_command(*command: str, bars: bool = True) -> str:
             return said
         if not any(word in said for word in _BUSY) or time.monotonic() > deadline:
             _show_gate(said)
-            end = "\n".join(_lines(said)[-_TAIL_LINES:])
+            end = "\n".join([*_lines(said)[-_TAIL_LINES:], *_advice(said)])
             raise StageFailedError(f"`{' '.join(command)}` ended with status {status}:\n{end}", status)
         time.sleep(1.0)
+
+
+def _advice(said: str) -> list[str]:
+    """What to do about an error that DVC leaves without a remedy."""
+    remedy = "exsitu: no data here: run `exsitu data` and `dvc add data`, or `dvc pull` where there is a remote"
+    return [remedy] if _NO_DATA.search(said) else []
 
 
 def _show_gate(said: str) -> None:

@@ -39,6 +39,7 @@ FLOORS = {
     "stages": 5,
     "cli": 6,
     "cli_compare": 6,
+    "cli_errors": 6,
     "cli_experiments": 6,
     "cli_help": 6,
     "cli_mocks": 6,

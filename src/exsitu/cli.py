@@ -11,6 +11,7 @@ import click
 
 from exsitu import SILENCE, __version__
 from exsitu.cli_compare import compare
+from exsitu.cli_errors import DEBUG
 from exsitu.cli_experiments import experiment, report
 from exsitu.cli_help import EXIT_CODES, Group, end_in_order
 from exsitu.cli_mocks import mocks
@@ -57,16 +58,20 @@ def _done(wrote: Path, then: str) -> None:
 @click.version_option(__version__)
 @click.option("--params", type=FILE, default=Path("params.yaml"), show_default=True, help="Settings to read.")
 @click.option(
-    "--profile", help="Profile to use instead of the one the settings name; it and --params may stand anywhere."
+    "--profile",
+    help="Profile to use instead of the settings' own; it, --params and --debug may stand anywhere.",
 )
+@click.option("--debug", is_flag=True, help=f"End an unexpected error in its traceback, as {DEBUG}=1 does.")
 @click.pass_context
-def main(ctx: click.Context, params: Path, profile: str | None) -> None:
+def main(ctx: click.Context, *, params: Path, profile: str | None, debug: bool) -> None:
     """
     From Gaia surveys to a trustworthy catalog of accreted (ex situ) stars.
 
     `make catalog` runs the whole way; `dvc repro` runs what is stale of it; `exsitu status` says what that is.
     """
     os.environ.update({name: value for name, value in SILENCE.items() if name not in os.environ})
+    if debug:
+        os.environ[DEBUG] = "1"
     _log_to_stderr()
     end_in_order()
     ctx.obj = (params, profile)

@@ -50,15 +50,19 @@ def down() -> None:
 @click.command()
 @click.option("--champion", type=FILE, default=CHAMPION, show_default=True, help="File that names the champion.")
 @click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")
-def status(*, champion: Path, as_json: bool) -> None:
+@click.pass_context
+def status(ctx: click.Context, *, champion: Path, as_json: bool) -> None:
     """
     Say what is current, what is stale, who is champion, whether the last releases verify, which servers are up.
+
+    Data are held against the settings, data.dvc and dvc.lock against the commit; where they differ, it says why.
 
     Releases are looked at by digest alone; `exsitu verify` looks inside. The exit code is 0 whatever is found.
     """
     from exsitu.operations.status import status as look
+    from exsitu.settings import load_settings
 
-    found = look(Path(), champion_file=champion, releases=RELEASES)
+    found = look(Path(), load_settings(*ctx.obj), champion_file=champion, data=DATA, releases=RELEASES)
     click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.text())
 
 

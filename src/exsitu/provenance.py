@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from exsitu.errors import InputError, JsonError
+
 _BLOCK = 1 << 20
 
 
@@ -252,5 +254,47 @@ def read_json(path: Path) -> Any:
     Returns
     -------
     object
+
+    Raises
+    ------
+    JsonError
+        If it does not hold JSON.
     """
-    return json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise JsonError(f"{path} is not JSON ({error}): it is cut off or damaged; make or fetch it again") from None
+
+
+def read_record(path: Path, *keys: str, made_by: str) -> dict[str, Any]:
+    """
+    Read a JSON file that another command wrote.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    *keys : str
+        What it must hold.
+    made_by : str
+        The command that writes it, for the message.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    InputError
+        If it is missing, not JSON, no mapping, or lacks a key.
+    """
+    try:
+        held = read_json(path)
+    except JsonError as error:
+        raise InputError(f"{str(error).partition(': it is')[0]}: run `{made_by}` again") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"no {path}: run `{made_by}` first, or name the folder that it wrote") from None
+    lacking = [key for key in keys if key not in held] if isinstance(held, dict) else list(keys) or ["a mapping"]
+    if lacking:
+        raise InputError(f"{path} lacks {', '.join(lacking)}: damaged, or of another exsitu; run `{made_by}` again")
+    return dict(held)

@@ -427,14 +427,19 @@ def load_settings(path: Path = Path("params.yaml"), profile: str | None = None) 
         raise SettingsError(
             f"no {path} here; run exsitu in the folder of the repository, or name one with --params"
         ) from None
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{path} is not YAML: {error}") from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not UTF-8 text ({error}): save it as UTF-8") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise SettingsError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict) or not isinstance(raw.get("profiles"), dict):
         raise SettingsError(f"{path} needs a mapping with the key 'profiles'")
     profiles = raw.pop("profiles")
     name = profile or raw.get("profile")
-    if name not in profiles:
-        raise SettingsError(f"{path}: no profile {name!r}{nearest(str(name), profiles)}; known: {', '.join(profiles)}")
+    if not isinstance(name, str) or name not in profiles:
+        known = [str(each) for each in profiles]
+        raise SettingsError(f"{path}: no profile {name!r}{nearest(str(name), known)}; known: {', '.join(known)}")
+    if not isinstance(profiles[name], dict):
+        raise SettingsError(f"{path}: profile {name!r} is not a mapping of keys to values")
     try:
         return Settings.model_validate(_merge(raw, {**profiles[name], "profile": name}))
     except ValidationError as error:

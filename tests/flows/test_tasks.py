@@ -48,6 +48,22 @@ def test_a_busy_repository_is_waited_for(tasks: ModuleType, tmp_path: Path, monk
     assert "done" in tasks.run_command(sys.executable, "-c", code)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        "failed to reproduce 'data.dvc': missing data 'source': data",
+        "failed to reproduce 'prepare': [Errno 2] No such file or directory: '/home/me/exsitu/data'",
+    ],
+)
+def test_missing_data_of_a_fresh_clone_say_what_to_run(tasks: ModuleType, error: str):
+    code = f"import sys; print({error!r}); sys.exit(255)"
+    with pytest.raises(tasks.StageFailedError, match=r"\nexsitu: no data here: run `exsitu data` and `dvc add data`"):
+        tasks.run_command(sys.executable, "-c", code)
+    with pytest.raises(tasks.StageFailedError) as other:
+        tasks.run_command(sys.executable, "-c", "import sys; print('another data'); sys.exit(1)")
+    assert "no data here" not in str(other.value)
+
+
 def test_a_refusal_is_not_tried_again_and_a_crash_is(tasks: ModuleType):
     refusal = SimpleNamespace(message="`dvc repro` ended with status 255:\nexsitu: 3 stars fail the gate")
     crash = SimpleNamespace(message="`dvc repro` ended with status 255:\nMemoryError")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from exsitu.errors import InputError, PromotionError
-from exsitu.provenance import code_digest, git_revision, read_json, write_json
+from exsitu.provenance import code_digest, git_revision, read_record, write_json
 from exsitu.registry import audit
 from exsitu.registry.champion import CHAMPION_FILE, Champion, champion_of, find_weights, read_champion
 from exsitu.registry.policy import Verdict
@@ -296,7 +296,7 @@ def _entry(tracking: Tracking, candidate: Candidate) -> Champion:
     for name in (WEIGHTS, CARD):
         if not (candidate.folder / name).is_file():
             raise InputError(f"no {candidate.folder / name}; give the folder that `exsitu adapt` wrote")
-    card = read_json(candidate.folder / CARD)
+    card = read_record(candidate.folder / CARD, "digest", "weights_sha256", made_by="exsitu adapt")
     require_weights(candidate.folder, card["weights_sha256"])
     run = find_run(tracking, candidate.run_id)
     if "data_digest" not in run.tags:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from exsitu import registry, tracking
-from exsitu.errors import InputError, PromotionError
-from exsitu.provenance import read_json
+from exsitu.errors import PromotionError
+from exsitu.provenance import read_record
 from exsitu.registry import Candidate, Champion, Verdict, read_champion
 from exsitu.settings import Settings
 from exsitu.stages.judging import judge
@@ -207,17 +207,14 @@ def _store(settings: Settings, name: str | None) -> Any:
 
 
 def _recipe(folder: Path) -> dict[str, Any]:
-    if not (folder / "recipe.json").is_file():
-        raise InputError(f"no adapted model in {folder}: run `exsitu adapt` first")
-    found: dict[str, Any] = read_json(folder / "recipe.json")
-    return found
+    return read_record(folder / "recipe.json", "variant", "cut", "evaluation", "sample_digest", made_by="exsitu adapt")
 
 
 def _run_of(settings: Settings, model: Path, runs: Path) -> str:
     """Run that made a model; a collaborator who has the model from DVC has no run of it, and gets one."""
     note = runs / f"{model.name}.json"
     if note.is_file():
-        return str(read_json(note)["run_id"])
+        return str(read_record(note, "run_id", made_by="exsitu adapt")["run_id"])
     recipe = _recipe(model)
     tags = {"stage": "adapt", "variant": recipe["variant"], "fetched": "true"}
     data = {"adaptation": recipe["sample_digest"]}

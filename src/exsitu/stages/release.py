@@ -13,7 +13,7 @@ from exsitu.columns import nearest
 from exsitu.errors import InputError, ReleaseError
 from exsitu.registry import read_champion
 from exsitu.settings import Settings, Survey
-from exsitu.stages.data import verified_digest
+from exsitu.stages.data_record import verified_digest
 from exsitu.stages.score import load_scorer
 from exsitu.surveys.gaia import guess_release
 from exsitu.surveys.reader import read_survey
@@ -87,7 +87,7 @@ def release(
     inputs = ReleaseInputs(
         survey=survey,
         data_release=source.release,
-        survey_digest=verified_digest(source.path),
+        survey_digest=verified_digest(source.path, settings),
         champion=asdict(champion),
         cut=champion.cut,
         max_fractional_parallax_error=settings.quality.max_fractional_parallax_error,
