@@ -30,6 +30,7 @@ from prefect.utilities.urls import url_for
 
 from exsitu.operations.asking import ask
 from exsitu.operations.servers import MLFLOW, states
+from exsitu.registry import champion_source
 
 BUILD = Path("build")
 CHAMPION = Path("champion.json")
@@ -377,7 +378,7 @@ def promote(words: Sequence[str] = ()) -> bool:
     bool
         Whether there is another champion now.
     """
-    before = CHAMPION.read_bytes() if CHAMPION.is_file() else None
+    before = _champion()
     try:
         said = run_command("exsitu", "promote", *words)
     except StageFailedError as refusal:
@@ -386,9 +387,9 @@ def promote(words: Sequence[str] = ()) -> bool:
         said = str(refusal)
         get_run_logger().warning("the policy refused the candidate; the champion stays")
     create_markdown_artifact(key="promotion", markdown="```\n" + "\n".join(_lines(said)) + "\n```")
-    if not CHAMPION.is_file():
+    if (named := _champion()) is None:
         return False
-    champion = _read(CHAMPION)
+    champion = json.loads(named)
     server = _mlflow_server()
     page = f"; [in MLflow]({server}/#/models/{champion['name']}/versions/{champion['version']})" if server else ""
     create_markdown_artifact(
@@ -396,12 +397,18 @@ def promote(words: Sequence[str] = ()) -> bool:
         markdown=f"Champion: **{champion['name']} version {champion['version']}**, recipe {champion['variant']}, "
         f"S > {champion['cut']:.2f}, weights `{champion['weights_sha256'][:12]}…`{page}",
     )
-    return CHAMPION.read_bytes() != before
+    return named != before
+
+
+def _champion() -> bytes | None:
+    """What names the champion of this checkout: a promotion here, else the committed file."""
+    source = champion_source(CHAMPION)
+    return source.read_bytes() if source.is_file() else None
 
 
 def announce() -> None:
     """Emit the event that there is another champion; deployments wait for it."""
-    champion = _read(CHAMPION)
+    champion = _read(champion_source(CHAMPION))
     emit_event(
         event=PROMOTED,
         resource={

@@ -86,6 +86,30 @@ def test_the_git_revision_says_when_tracked_files_were_changed(tmp_path):
     assert provenance.git_revision(tmp_path) == f"{clean}-dirty"
 
 
+def test_what_a_run_of_the_pipeline_writes_itself_does_not_make_a_revision_dirty(tmp_path):
+    git(tmp_path, "init")
+    names = ("data.dvc", "dvc.lock", "experiments/dvc.lock", "champion.json", "promotions.jsonl", "sub/champion.json")
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("1")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-m", "one")
+    for name in names[:-1]:
+        (tmp_path / name).write_text("2")
+    assert len(provenance.git_revision(tmp_path)) == 40
+    assert len(provenance.git_revision(tmp_path / "sub")) == 40
+    (tmp_path / "sub/champion.json").write_text("2")
+    assert provenance.git_revision(tmp_path).endswith("-dirty")
+
+
+def test_a_git_that_refuses_is_quoted(tmp_path, monkeypatch, caplog):
+    git(tmp_path, "init")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    assert provenance.git_revision(tmp_path) == "unknown"
+    assert "detected dubious ownership" in caplog.text
+    assert "safe.directory" in caplog.text
+
+
 def test_the_git_revision_outside_a_checkout_is_unknown(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert provenance.git_revision(tmp_path) == "unknown"

@@ -201,6 +201,7 @@ def adapt(
 @click.option("--to", "version", help="Go back to this version, which was champion before; no criterion is asked.")
 @click.option("--dry-run", is_flag=True, help="Print each criterion with its numbers, and change nothing.")
 @click.option("--force", is_flag=True, help="Promote even if a criterion fails; needs --reason.")
+@click.option("--commit", is_flag=True, help="Write what was promoted here into champion.json and its log, for git.")
 @click.option("--reason", help="Why, for the log promotions.jsonl.")
 @click.option("--name", help="Registered model to promote in.  [default: tracking.model_name of params.yaml]")
 @click.option("--samples", type=FOLDER, default=SAMPLES, show_default=True, help="What `exsitu prepare` wrote.")
@@ -215,6 +216,7 @@ def promote(
     version: str | None,
     dry_run: bool,
     force: bool,
+    commit: bool,
     reason: str | None,
     name: str | None,
     samples: Path,
@@ -224,12 +226,23 @@ def promote(
     """
     Make an adapted model the champion, if it passes what params.yaml asks under `promotion`.
 
+    It is champion in this checkout, until --commit writes it into champion.json and promotions.jsonl, which git carries
+    to others.
+
     Exit codes: 0 promoted (or would be), 3 refused by a criterion, 1 another error, 2 wrong arguments.
     """
     if force and not (reason or "").strip():
         raise SettingsError("--force needs --reason TEXT: the log must say why a criterion was overruled")
     if version is not None and (run_id is not None or dry_run or force):
         raise SettingsError("--to goes back to an old champion: give it without --run, --dry-run and --force")
+    if commit:
+        if version is not None or run_id is not None or dry_run or force or reason is not None:
+            raise SettingsError("--commit writes what was promoted here: give it alone")
+        from exsitu.registry import commit as write_champion
+
+        click.echo(f"{champion} names {write_champion(_settings(ctx).tracking, champion)}")
+        _done(champion, f"git commit {champion} and its log")
+        return
     from exsitu.stages.promote import promote as run
     from exsitu.stages.promote import rollback
 
@@ -243,7 +256,7 @@ def promote(
         )  # fmt: skip
     click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.text())
     if found.promoted:
-        _done(champion, f"git commit {champion} and its log, exsitu release SURVEY")
+        click.echo("next: exsitu release SURVEY", err=True)
     ctx.exit(3 if found.refused else 0)
 
 

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -15,6 +16,8 @@ from typing import Any
 from exsitu.errors import InputError, JsonError
 
 _BLOCK = 1 << 20
+
+log = logging.getLogger(__name__)
 
 
 def sha256_file(path: Path) -> str:
@@ -93,9 +96,13 @@ def code_digest() -> str:
     return digest.hexdigest()
 
 
+_OUTCOMES = ("data.dvc", "**/dvc.lock", "champion.json", "promotions.jsonl")
+"""Tracked files that a run of the pipeline itself writes: what they say follows from the rest, or is a decision."""
+
+
 def git_revision(folder: Path | None = None) -> str:
     """
-    Commit of the checkout, with ``-dirty`` where tracked files were changed.
+    Commit of the checkout, with ``-dirty`` where tracked files were changed that decide an outcome.
 
     Parameters
     ----------
@@ -105,18 +112,24 @@ def git_revision(folder: Path | None = None) -> str:
     Returns
     -------
     str
-        40 hexadecimal digits, perhaps with ``-dirty``; ``"unknown"`` outside a checkout.
+        40 hexadecimal digits, perhaps with ``-dirty``; ``"unknown"`` outside a checkout. What a run itself writes
+        (``data.dvc``, ``dvc.lock``, ``champion.json``, ``promotions.jsonl``) does not make it dirty.
     """
 
     def ask(*words: str) -> str:
         command = ["git", *words]
         return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
 
+    others = [f":(top,exclude,glob){name}" for name in _OUTCOMES]
     try:
         revision = ask("rev-parse", "HEAD")
-        return f"{revision}-dirty" if ask("status", "--porcelain", "--untracked-files=no") else revision
-    except (OSError, subprocess.CalledProcessError):
+        changed = ask("status", "--porcelain", "--untracked-files=no", "--", ":(top)", *others)
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = str(getattr(error, "stderr", "") or "").strip()
+        if said and "not a git repository" not in said:
+            log.warning("the revision is recorded as unknown, for git refused: %s", " ".join(said.split()))
         return "unknown"
+    return f"{revision}-dirty" if changed else revision
 
 
 def _sync(path: Path) -> None:

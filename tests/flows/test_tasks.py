@@ -4,12 +4,15 @@ import fnmatch
 import importlib.util
 import json
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from urllib.parse import parse_qs
 
 import pytest
 import yaml
+
+from exsitu.registry.place import fingerprint
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +197,22 @@ def test_a_promoted_candidate_shows_its_criteria_and_is_a_change(tasks, shown, m
     assert tasks.promote.fn() is True
     assert said in shown["promotion"]
     assert "version 5" in shown["champion"]
+
+
+def test_a_promotion_of_this_checkout_alone_is_another_champion_too(tasks, shown, monkeypatch):
+    from exsitu.registry import Champion
+
+    committed = Champion("exsitu", "4", "a" * 32, "vm_last", 0.7, "b" * 64, "c" * 64, "d" * 64)
+    here = replace(committed, version="5", cut=0.8, promoted={"over": fingerprint(committed)})
+    Path("champion.json").write_text(json.dumps(asdict(committed)))
+    Path(".exsitu").mkdir()
+    writes = json.dumps(asdict(here))
+    command = tasks.run_command
+    code = f"open('.exsitu/champion.json', 'w').write({writes!r}); print('promoted')"
+    monkeypatch.setattr(tasks, "run_command", lambda *_: command(sys.executable, "-c", code))
+    assert tasks.promote.fn() is True
+    assert "version 5" in shown["champion"]
+    assert json.loads(Path("champion.json").read_text())["version"] == "4"
 
 
 def test_promoting_the_champion_or_a_dry_run_is_no_change(tasks, shown, monkeypatch):

@@ -12,7 +12,7 @@ from exsitu.catalog.manifest import read_manifest, release_files
 from exsitu.errors import ExsituError
 from exsitu.operations.record import differences
 from exsitu.operations.servers import State, states
-from exsitu.registry import Champion, Entry, log_file, read_champion, read_log
+from exsitu.registry import Champion, Entry, champion_source, find_champion, log_file, read_log
 from exsitu.settings import Settings
 from exsitu.stages.data_record import RECORD, differing_settings, is_current
 
@@ -249,13 +249,15 @@ def _how(how: Any) -> str:
 
 
 def _champion(file: Path) -> tuple[Champion | None, str, Entry | None]:
-    if not file.is_file():
-        return None, "none yet; `exsitu promote` makes one", None
     try:
-        champion, entries = read_champion(file), read_log(log_file(file))
+        source, champion = champion_source(file), find_champion(file)
+        entries = read_log(log_file(source))
     except ExsituError as error:
         return None, str(error), None
-    return champion, str(champion), entries[-1] if entries else None
+    if champion is None:
+        return None, "none yet; `exsitu promote` makes one", None
+    where = "" if source == file else f", promoted in this checkout alone; `exsitu promote --commit` writes {file}"
+    return champion, f"{champion}{where}", entries[-1] if entries else None
 
 
 def last_releases(releases: Path, champion: Champion | None) -> list[LastRelease]:
