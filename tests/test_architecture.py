@@ -12,6 +12,7 @@ FLOORS = {
     "coordinates": 1,
     "draws": 1,
     "elementary": 1,
+    "environment": 1,
     "errors": 1,
     "evaluation": 1,
     "pages": 1,

@@ -33,6 +33,7 @@ from exsitu.cli_paths import (
     SUITES,
     TRANSFERRED,
 )
+from exsitu.environment import prepare_command
 from exsitu.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def main(ctx: click.Context, *, params: Path, profile: str | None, debug: bool) 
     `make catalog` runs the whole way; `dvc repro` runs what is stale of it; `exsitu status` says what that is.
     """
     os.environ.update({name: value for name, value in SILENCE.items() if name not in os.environ})
+    prepare_command()
     if debug:
         os.environ[DEBUG] = "1"
     _log_to_stderr()

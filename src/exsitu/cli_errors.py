@@ -2,7 +2,6 @@
 
 import errno
 import os
-import sqlite3
 import tempfile
 import traceback
 from collections.abc import Iterator
@@ -31,6 +30,8 @@ def explain(error: BaseException) -> str | None:
     str or None
         One line with the next step; None for what only the authors of exsitu can mend.
     """
+    import sqlite3
+
     for cause in _chain(error):
         if isinstance(cause, ExsituError):
             return str(cause)

@@ -102,6 +102,8 @@ def is_current(folder: Path, settings: Settings) -> bool:
     bool
         Also False where there are no data, or their record cannot be read.
     """
+    if not (folder / RECORD).is_file():
+        return False
     try:
         return _read(folder).get("identity") == data_identity(settings)
     except InputError as error:
