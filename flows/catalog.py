@@ -11,6 +11,9 @@ from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 from release import publish
 
+from exsitu.errors import InputError
+from exsitu.operations.record import differences
+
 
 @flow(name="catalog", task_runner=ThreadPoolTaskRunner(max_workers=2), timeout_seconds=24 * 3600, description=__doc__)
 def catalog(surveys: tuple[str, ...] = ("standin", "hipparcos2")) -> list[Path]:
@@ -36,10 +39,15 @@ def _farewell(folders: list[Path]) -> str:
             "",
             "Released:",
             *looks,
+            *(f"Not as in the commit: {why}" for why in differences(Path())),
             "Look also at build/evaluation/*.png, `exsitu compare`, and `mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db`.",
         ]
     )
 
 
 if __name__ == "__main__":
+    try:
+        tasks.require_ready()
+    except InputError as refusal:
+        sys.exit(f"exsitu: {refusal}")
     sys.stderr.write(_farewell(catalog()) + "\n")

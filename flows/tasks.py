@@ -26,9 +26,12 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 from prefect.context import get_run_context
 from prefect.events import emit_event
+from prefect.settings import PREFECT_API_URL
 from prefect.utilities.urls import url_for
 
+from exsitu.errors import InputError
 from exsitu.operations.asking import ask
+from exsitu.operations.checkout import prefect_server, require_checkout
 from exsitu.operations.servers import MLFLOW, states
 from exsitu.registry import champion_source
 
@@ -71,6 +74,21 @@ def _may_pass_next_time(_task: Any, _run: Any, state: Any) -> bool:
 
 
 _AGAIN: dict[str, Any] = {"retries": 1, "retry_delay_seconds": 5, "retry_condition_fn": _may_pass_next_time}
+
+
+def require_ready() -> None:
+    """
+    Refuse to start what would die after minutes.
+
+    Raises
+    ------
+    InputError
+        If this is no whole checkout by git, or the Prefect server that is named cannot be reached.
+    """
+    require_checkout(Path())
+    server = prefect_server(PREFECT_API_URL.value() or "")
+    if not server.fine:
+        raise InputError(server.detail)
 
 
 def _flow_run_id() -> str:

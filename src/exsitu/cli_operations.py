@@ -71,7 +71,8 @@ def status(ctx: click.Context, *, champion: Path, as_json: bool) -> None:
 @click.pass_context
 def doctor(ctx: click.Context, *, as_json: bool) -> None:
     """
-    Look for what is out of order: Python, packages against their pins, telemetry, disk, permissions, ports.
+    Look for what is out of order: git and line ends, Python, packages against their pins, telemetry, disk,
+    permissions, ports, the Prefect server that the environment names.
 
     Exit codes: 0 all is fine, 3 something is wrong, 1 another error, 2 wrong arguments.
     """
