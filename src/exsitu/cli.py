@@ -57,14 +57,16 @@ def _done(wrote: Path, then: str) -> None:
     cls=Group, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.version_option(__version__)
-@click.option("--params", type=FILE, default=Path("params.yaml"), show_default=True, help="Settings to read.")
+@click.option(
+    "--params", type=FILE, help="Settings to read.  [default: params.yaml, and where there is none exsitu's own]"
+)
 @click.option(
     "--profile",
     help="Profile to use instead of the settings' own; it, --params and --debug may stand anywhere.",
 )
 @click.option("--debug", is_flag=True, help=f"End an unexpected error in its traceback, as {DEBUG}=1 does.")
 @click.pass_context
-def main(ctx: click.Context, *, params: Path, profile: str | None, debug: bool) -> None:
+def main(ctx: click.Context, *, params: Path | None, profile: str | None, debug: bool) -> None:
     """
     From Gaia surveys to a trustworthy catalog of accreted (ex situ) stars.
 

@@ -84,6 +84,8 @@ def code_digest() -> str:
     """
     Digest of the package's own source and shipped tables, so that a result names the code even outside git.
 
+    The copy of the settings that an installed package carries is no code: it is the same outside git as in it.
+
     Returns
     -------
     str
@@ -92,6 +94,8 @@ def code_digest() -> str:
     folder = Path(__file__).parent
     digest = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
+        if path == folder / "params.yaml":
+            continue
         digest.update(f"{path.relative_to(folder).as_posix()} {sha256_file(path)}\n".encode())
     return digest.hexdigest()
 
