@@ -44,7 +44,7 @@ def row(
 
 
 def rounds(most: int, least: int, budget_s: float) -> Iterator[int]:
-    """Numbers of repetitions: `most`, or fewer (not below `least`) where they take longer than the budget of wall time."""
+    """Numbers of repetitions: `most`, or fewer (at least `least`) where they take longer than the budget."""
     start = time.perf_counter()
     for number in range(most):
         if number >= least and time.perf_counter() - start > budget_s * number / (number + 1):

@@ -15,7 +15,7 @@ from exsitu.cli_errors import DEBUG
 from exsitu.cli_experiments import experiment, report
 from exsitu.cli_help import EXIT_CODES, Group, end_in_order
 from exsitu.cli_mocks import mocks
-from exsitu.cli_operations import completion, doctor, down, status, ui, up, watch
+from exsitu.cli_operations import completion, doctor, down, outcome, status, ui, up, watch
 from exsitu.cli_paths import (
     ADAPTED,
     BUILD,
@@ -394,7 +394,7 @@ def columns() -> None:
     click.echo(page(), nl=False)
 
 
-for command in (compare, experiment, report, mocks, up, down, status, doctor, ui, watch, completion):
+for command in (compare, experiment, report, mocks, up, down, status, doctor, ui, watch, outcome, completion):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ SECTIONS = {
     "The way, left to right": (
         "data", "prepare", "pretrain", "transfer", "evaluate", "adapt", "promote", "release", "verify",
     ),
-    "Look": ("status", "compare", "score", "watch", "doctor"),
+    "Look": ("status", "outcome", "compare", "score", "watch", "doctor"),
     "Servers": ("up", "down", "ui"),
 }  # fmt: skip
 """Commands by purpose; the others are listed after them."""

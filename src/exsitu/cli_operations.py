@@ -88,6 +88,31 @@ def doctor(ctx: click.Context, *, as_json: bool) -> None:
 
 
 @click.command()
+@click.option("--save", type=FILE, help="Write this run's numbers to a file, for --other elsewhere.")
+@click.option("--write", is_flag=True, help="Record this run: docs/outcome.json, and the numbers in README.md.")
+@click.option("--other", "others", type=FILE, multiple=True, help="What --save wrote of another run, for the spreads.")
+@click.pass_context
+def outcome(ctx: click.Context, *, save: Path | None, write: bool, others: tuple[Path, ...]) -> None:
+    """
+    Compare what came out of `make catalog` here with the numbers that README promises.
+
+    A number is within the record if it lies within three of the spreads measured over runs; --write makes a new record.
+    """
+    from exsitu.operations import outcome as record
+    from exsitu.provenance import write_json
+    from exsitu.settings import load_settings
+
+    here = record.measured_outcome(load_settings(*ctx.obj), build=BUILD, releases=RELEASES, root=Path())
+    if save is not None:
+        write_json(save, asdict(here))
+    if write:
+        told = record.with_spreads(here, [record.read_outcome(path) for path in others])
+        record.write_outcome(told, path=record.OUTCOME, readme=record.README)
+        click.echo(f"wrote {record.OUTCOME} and the numbers of {record.README}; next: git diff", err=True)
+    click.echo("\n".join(record.compared(record.read_outcome(record.OUTCOME), here)))
+
+
+@click.command()
 @click.option("--browser/--no-browser", default=True, help="Open them, where there is a browser.")
 def ui(*, browser: bool) -> None:
     """Print the addresses of Prefect's and MLflow's pages, and open them."""
