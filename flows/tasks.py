@@ -104,7 +104,7 @@ def _told(flow_run_id: str) -> dict[str, str]:
 
 def _speak(command: list[str], *, bars: bool) -> tuple[int, str]:
     """Run a command, pass on what it says as it says it, and return its exit status with all it said."""
-    env = {**os.environ, **_told(_flow_run_id()), "PYTHONUNBUFFERED": "1"}
+    env = {**os.environ, **_told(_flow_run_id()), "PYTHONUNBUFFERED": "1", "EXSITU_DEBUG": "1"}
     bars = bars and sys.stderr.isatty()  # a log keeps every state of a bar
     said = bytearray()
     shown = 0

@@ -90,6 +90,9 @@ def test_debugging_shows_the_traceback_at_once(fails, monkeypatch, how):
     monkeypatch.setenv(DEBUG, "" if how == "flag" else "1")
     said = fails(KeyError("sha256"), *(["--debug"] if how == "flag" else []))
     assert isinstance(said.exception, KeyError)
+    full = fails(OSError(errno.ENOSPC, "No space left on device")).output
+    assert full.startswith("Traceback")
+    assert full.splitlines()[-1].startswith("exsitu: no space is left")
     refused = fails(InputError("no such star"))  # what is explained is explained all the same
     assert refused.output == "exsitu: no such star\n"
 

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from typing import Any
 
 import click
@@ -65,7 +66,9 @@ class Group(click.Group):
         except Exception as error:
             said = explain(error)
             if os.environ.get(DEBUG) and not isinstance(error, ExsituError):
-                raise
+                if said is None:
+                    raise
+                click.echo("".join(traceback.format_exception(error)), err=True)
             click.echo(keep_traceback(error) if said is None else f"exsitu: {said}", err=True)
             ctx.exit(2 if isinstance(error, SettingsError) else 1)
 
