@@ -1,5 +1,6 @@
 """Files appear whole or not at all, and digests name their content."""
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -135,6 +136,16 @@ def test_an_exception_leaves_the_file_as_it_was(tmp_path):
         half_written(provenance.publish_file(target))
     assert target.read_text() == "old"
     assert names_in(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize(
+    "publish", [provenance.publish_file, lambda path: provenance.publish_folder(path, replace=True)]
+)
+def test_a_full_disk_names_what_was_being_written(tmp_path, publish):
+    with pytest.raises(OSError, match="No space left") as full, publish(tmp_path / "target"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert full.value.filename == str(tmp_path / "target")
+    assert not (tmp_path / "target").exists()
 
 
 def test_a_published_folder_appears_whole(tmp_path):

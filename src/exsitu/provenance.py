@@ -1,6 +1,7 @@
 """Where a result came from, and how it reaches the disk whole: digests, git revision, atomic publication."""
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -136,6 +137,17 @@ def git_revision(folder: Path | None = None) -> str:
     return f"{revision}-dirty" if changed else revision
 
 
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the target in an error of a full disk, which the system raises without any file."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            error.filename = str(path)
+        raise
+
+
 def _sync(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -164,11 +176,12 @@ def publish_file(path: Path) -> Iterator[Path]:
     os.close(handle)
     staged = Path(name)
     try:
-        yield staged
-        staged.chmod(0o644)
-        _sync(staged)
-        staged.replace(path)
-        _sync(path.parent)
+        with _naming(path):
+            yield staged
+            staged.chmod(0o644)
+            _sync(staged)
+            staged.replace(path)
+            _sync(path.parent)
     finally:
         staged.unlink(missing_ok=True)
 
@@ -201,7 +214,7 @@ def publish_folder(path: Path, *, replace: bool) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     _clear_leftovers(path)
     staged = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    with _held(staged):
+    with _naming(path), _held(staged):
         try:
             yield staged
             staged.chmod(0o755)
