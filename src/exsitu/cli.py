@@ -11,10 +11,11 @@ import click
 
 from exsitu import SILENCE, __version__
 from exsitu.cli_compare import compare
+from exsitu.cli_errors import DEBUG
 from exsitu.cli_experiments import experiment, report
 from exsitu.cli_help import EXIT_CODES, Group, end_in_order
 from exsitu.cli_mocks import mocks
-from exsitu.cli_operations import completion, doctor, down, status, ui, up, watch
+from exsitu.cli_operations import completion, doctor, down, outcome, status, ui, up, watch
 from exsitu.cli_paths import (
     ADAPTED,
     BUILD,
@@ -34,6 +35,7 @@ from exsitu.cli_paths import (
     TABLE_OR_FOLDER,
     TRANSFERRED,
 )
+from exsitu.environment import prepare_command
 from exsitu.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -57,18 +59,25 @@ def _done(wrote: Path, then: str) -> None:
     cls=Group, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.version_option(__version__)
-@click.option("--params", type=FILE, default=Path("params.yaml"), show_default=True, help="Settings to read.")
 @click.option(
-    "--profile", help="Profile to use instead of the one the settings name; it and --params may stand anywhere."
+    "--params", type=FILE, help="Settings to read.  [default: params.yaml, and where there is none exsitu's own]"
 )
+@click.option(
+    "--profile",
+    help="Profile to use instead of the settings' own; it, --params and --debug may stand anywhere.",
+)
+@click.option("--debug", is_flag=True, help=f"End an unexpected error in its traceback, as {DEBUG}=1 does.")
 @click.pass_context
-def main(ctx: click.Context, params: Path, profile: str | None) -> None:
+def main(ctx: click.Context, *, params: Path | None, profile: str | None, debug: bool) -> None:
     """
     From Gaia surveys to a trustworthy catalog of accreted (ex situ) stars.
 
     `make catalog` runs the whole way; `dvc repro` runs what is stale of it; `exsitu status` says what that is.
     """
     os.environ.update({name: value for name, value in SILENCE.items() if name not in os.environ})
+    prepare_command()
+    if debug:
+        os.environ[DEBUG] = "1"
     _log_to_stderr()
     end_in_order()
     ctx.obj = (params, profile)
@@ -203,6 +212,7 @@ def adapt(
 @click.option("--to", "version", help="Go back to this version, which was champion before; no criterion is asked.")
 @click.option("--dry-run", is_flag=True, help="Print each criterion with its numbers, and change nothing.")
 @click.option("--force", is_flag=True, help="Promote even if a criterion fails; needs --reason.")
+@click.option("--commit", is_flag=True, help="Write what was promoted here into champion.json and its log, for git.")
 @click.option("--reason", help="Why, for the log promotions.jsonl.")
 @click.option("--name", help="Registered model to promote in.  [default: tracking.model_name of params.yaml]")
 @click.option("--samples", type=FOLDER, default=SAMPLES, show_default=True, help="What `exsitu prepare` wrote.")
@@ -217,6 +227,7 @@ def promote(
     version: str | None,
     dry_run: bool,
     force: bool,
+    commit: bool,
     reason: str | None,
     name: str | None,
     samples: Path,
@@ -226,12 +237,23 @@ def promote(
     """
     Make an adapted model the champion, if it passes what params.yaml asks under `promotion`.
 
+    It is champion in this checkout, until --commit writes it into champion.json and promotions.jsonl, which git carries
+    to others.
+
     Exit codes: 0 promoted (or would be), 3 refused by a criterion, 1 another error, 2 wrong arguments.
     """
     if force and not (reason or "").strip():
         raise SettingsError("--force needs --reason TEXT: the log must say why a criterion was overruled")
     if version is not None and (run_id is not None or dry_run or force):
         raise SettingsError("--to goes back to an old champion: give it without --run, --dry-run and --force")
+    if commit:
+        if version is not None or run_id is not None or dry_run or force or reason is not None:
+            raise SettingsError("--commit writes what was promoted here: give it alone")
+        from exsitu.registry import commit as write_champion
+
+        click.echo(f"{champion} names {write_champion(_settings(ctx).tracking, champion)}")
+        _done(champion, f"git commit {champion} and its log")
+        return
     from exsitu.stages.promote import promote as run
     from exsitu.stages.promote import rollback
 
@@ -245,7 +267,7 @@ def promote(
         )  # fmt: skip
     click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.text())
     if found.promoted:
-        _done(champion, f"git commit {champion} and its log, exsitu release SURVEY")
+        click.echo("next: exsitu release SURVEY", err=True)
     ctx.exit(3 if found.refused else 0)
 
 
@@ -391,7 +413,7 @@ def columns() -> None:
     click.echo(page(), nl=False)
 
 
-for command in (compare, experiment, report, mocks, up, down, status, doctor, ui, watch, completion):
+for command in (compare, experiment, report, mocks, up, down, status, doctor, ui, watch, outcome, completion):
     main.add_command(command)
 
 if __name__ == "__main__":

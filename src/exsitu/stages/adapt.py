@@ -9,7 +9,7 @@ import pandas as pd
 from exsitu import tracking
 from exsitu.columns import nearest
 from exsitu.errors import SettingsError
-from exsitu.provenance import publish_folder, read_json, sha256_file, sha256_json, write_json
+from exsitu.provenance import publish_folder, sha256_file, sha256_json, write_json
 from exsitu.settings import Settings
 from exsitu.stages.evaluate import read_evaluation
 from exsitu.stages.learning import (
@@ -81,7 +81,7 @@ def adapt(
     sample = (
         _labelled(settings, stars, allow_truncated=allow_truncated) if stars else read_sample(samples / "adaptation")
     )
-    network, card = load_model(pretrained, weights_sha256=read_json(pretrained / "model.json")["weights_sha256"])
+    network, card = load_model(pretrained)
     with tracking.start_run(
         settings.tracking,
         "transfer",

@@ -11,9 +11,9 @@ from exsitu.catalog.manifest import current_release, next_version, release_folde
 from exsitu.catalog.release import ReleaseInputs, build_release
 from exsitu.columns import nearest
 from exsitu.errors import InputError, ReleaseError
-from exsitu.registry import read_champion
+from exsitu.registry import champion_source, read_champion
 from exsitu.settings import Settings, Survey
-from exsitu.stages.data import verified_digest
+from exsitu.stages.data_record import verified_digest
 from exsitu.stages.score import load_scorer
 from exsitu.surveys.gaia import guess_release
 from exsitu.surveys.reader import read_survey
@@ -90,10 +90,13 @@ def release(
     """
     source = _survey(settings, survey, path, data_release, table)
     champion = read_champion(champion_file)
+    if champion_source(champion_file) != champion_file:
+        log.info("the champion is %s, promoted in this checkout; %s does not name it (`exsitu promote --commit`)",
+                 champion, champion_file)  # fmt: skip
     inputs = ReleaseInputs(
         survey=survey,
         data_release=source.release,
-        survey_digest=verified_digest(source.path),
+        survey_digest=verified_digest(source.path, settings),
         champion=asdict(champion),
         cut=champion.cut,
         max_fractional_parallax_error=settings.quality.max_fractional_parallax_error,

@@ -10,6 +10,7 @@ from exsitu.errors import InputError
 from exsitu.formats import recognise
 from exsitu.partitions import Scoring, count_catalog, is_catalog, require_hats, score_catalog
 from exsitu.phase_space import SolarFrame
+from exsitu.provenance import read_record
 from exsitu.registry import find_weights, read_champion
 from exsitu.settings import Settings
 from exsitu.surveys.columnar import Columns, read_columns
@@ -80,15 +81,16 @@ def score(
             settings, path, output, model=model, cut=cut, champion_file=champion_file, models=models, how=how
         )
     recognise(path)  # a mistyped path is no reason to load a network
-    scorer, recipe_cut = load_scorer(
+    scorer, cut_used = load_scorer(
         settings,
         champion_file,
         models,
         model=model,
+        cut=cut,
         require_errors=not allow_missing_errors,
         solar=stated_sun(path),
     )
-    counts = {"rows": 0, "scored": 0, "selected": 0, "cut": recipe_cut if cut is None else cut}
+    counts = {"rows": 0, "scored": 0, "selected": 0, "cut": cut_used}
     chunks = read_columns(
         path,
         scorer.columns_for(draws),
@@ -122,10 +124,10 @@ def _score_catalog(
         raise InputError(f"{path} is a folder and there is no place for its scores: name a new folder with --output")
     require_hats(path, output)
     require_errors = not how["allow_missing_errors"]
-    scorer, recipe_cut, folder = _opened(settings, champion_file, models, model, require_errors=require_errors)
+    scorer, cut_used, folder = _opened(settings, champion_file, models, model, cut, require_errors=require_errors)
     limit = settings.quality.max_fractional_parallax_error
     score_catalog(path, Scoring(folder.absolute(), scorer.card.weights_sha256, limit, **how), output)
-    return count_catalog(output, recipe_cut if cut is None else cut)
+    return count_catalog(output, cut_used)
 
 
 def _whole_groups(rows: int) -> int:
@@ -155,6 +157,7 @@ def load_scorer(
     models: Sequence[Path],
     *,
     model: Path | None = None,
+    cut: float | None = None,
     require_errors: bool = True,
     solar: SolarFrame | None = None,
 ) -> tuple[Any, float]:
@@ -171,6 +174,8 @@ def load_scorer(
         Folders where its weights may lie.
     model : Path, optional
         Model folder to use instead.
+    cut : float, optional
+        Score cut to use instead of the recipe's, which a model that was never adapted lacks.
     require_errors : bool
         Whether stars without a parallax error are refused.
     solar : SolarFrame, optional
@@ -181,14 +186,14 @@ def load_scorer(
     scorer : Scorer
         Scores tables.
     cut : float
-        The recipe's score cut.
+        The score cut: the given one, else the recipe's.
 
     Raises
     ------
     InputError
         If there is no champion or model, or its weights are not what they should be.
     """
-    scorer, cut, _ = _opened(settings, champion_file, models, model, require_errors=require_errors, solar=solar)
+    scorer, cut, _ = _opened(settings, champion_file, models, model, cut, require_errors=require_errors, solar=solar)
     return scorer, cut
 
 
@@ -197,13 +202,13 @@ def _opened(
     champion_file: Path,
     models: Sequence[Path],
     model: Path | None,
+    cut: float | None,
     *,
     require_errors: bool,
     solar: SolarFrame | None = None,
 ) -> tuple[Any, float, Path]:
     """The scorer, the recipe's score cut, and the folder of the model."""
     from exsitu.model.loading import open_scorer
-    from exsitu.provenance import read_json
 
     champion, folder = None, model
     if folder is None:
@@ -216,4 +221,13 @@ def _opened(
         weights_sha256=None if champion is None else champion.weights_sha256,
         solar=solar,
     )
-    return scorer, float(read_json(folder / "recipe.json")["cut"]) if champion is None else champion.cut, folder
+    if cut is None:
+        cut = champion.cut if champion is not None else _recipe_cut(folder)
+    return scorer, cut, folder
+
+
+def _recipe_cut(folder: Path) -> float:
+    try:
+        return float(read_record(folder / "recipe.json", "cut", made_by="exsitu adapt")["cut"])
+    except InputError as error:
+        raise InputError(f"{error}; or give the score cut with --cut") from None
