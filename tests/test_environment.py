@@ -21,10 +21,34 @@ def read_only(monkeypatch, tmp_path):
     return temporary
 
 
-def test_compiled_code_is_cached_where_it_always_was_if_that_can_be_written():
+def test_compiled_code_is_cached_in_the_package_if_that_can_be_written():
     found = {"HOME": "/nowhere"}
     prepare(found)  # the package of a checkout can be written
-    assert found == {"HOME": "/nowhere"}
+    assert Path(found["NUMBA_CACHE_DIR"]).parent == Path(environment.__file__).parent / "__pycache__"
+
+
+def test_every_version_of_the_code_has_a_cache_of_its_own(tmp_path, monkeypatch):
+    # numba looks at the file of a function alone, not at those of the functions it calls.
+    places = []
+    for name in environment._COMPILED:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes((Path(environment.__file__).parent / name).read_bytes())
+    monkeypatch.setattr(environment, "_PACKAGE", tmp_path)
+    for addition in ("", "# changed"):
+        (tmp_path / "elementary.py").write_bytes((tmp_path / "elementary.py").read_bytes() + addition.encode())
+        found = {"HOME": "/nowhere"}
+        prepare(found)
+        places.append(found["NUMBA_CACHE_DIR"])
+        again = dict(found)
+        prepare(again)
+        assert again == found
+    assert len(set(places)) == 2
+
+
+def test_all_modules_that_numba_compiles_count():
+    package = Path(environment.__file__).parent
+    found = {p.relative_to(package).as_posix() for p in package.rglob("*.py") if "from numba import" in p.read_text()}
+    assert found == set(environment._COMPILED)
 
 
 def test_on_a_read_only_machine_compiled_code_is_cached_in_a_folder_of_the_user_alone(read_only):
@@ -35,7 +59,7 @@ def test_on_a_read_only_machine_compiled_code_is_cached_in_a_folder_of_the_user_
     assert folder.stat().st_mode & 0o777 == 0o700
     named = {"HOME": "/nowhere", "NUMBA_CACHE_DIR": "mine"}
     prepare(named)
-    assert named["NUMBA_CACHE_DIR"] == "mine"
+    assert Path(named["NUMBA_CACHE_DIR"]).parent == Path("mine")
 
 
 def test_a_folder_that_others_can_write_is_not_used_for_what_is_run(read_only):

@@ -4,12 +4,14 @@
 its process with nobody and may overrule.
 """
 
+import hashlib
 import os
 import stat
 from collections.abc import MutableMapping
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
+_COMPILED = ("coordinates.py", "draws.py", "elementary.py", "mocks/orbits.py")
 
 COMMAND = {"MPLBACKEND": "agg", "KERAS_BACKEND": "tensorflow"}
 """Variables that every command sets: a notebook passes its drawing backend on, and a user of Keras another engine."""
@@ -17,16 +19,32 @@ COMMAND = {"MPLBACKEND": "agg", "KERAS_BACKEND": "tensorflow"}
 
 def prepare(environ: MutableMapping[str, str] = os.environ) -> None:
     """
-    Give caches a place where neither the package nor the home folder can be written.
+    Give what numba compiles a place of its own for every version of the code, where one can write.
+
+    numba takes a compiled function for current as long as its own file is; what it calls in other files may be of
+    another version then.
 
     Parameters
     ----------
     environ : mapping
         Variables to look at and to fill.
     """
-    cache = Path(environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME", "")) / ".cache")
-    if "NUMBA_CACHE_DIR" not in environ and not is_writable(_PACKAGE / "__pycache__") and not is_writable(cache):
-        environ["NUMBA_CACHE_DIR"] = str(_own_folder() / "numba")
+    usual = _PACKAGE / "__pycache__"
+    cache = Path(environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME", "")) / ".cache") / "exsitu"
+    named = environ.get("NUMBA_CACHE_DIR")
+    base = Path(named) if named else next((place for place in (usual, cache) if is_writable(place)), None)
+    version = f"numba-{_compiled_code()[:16]}"
+    if named and Path(named).name == version:
+        return
+    environ["NUMBA_CACHE_DIR"] = str((base or _own_folder()) / version)
+
+
+def _compiled_code() -> str:
+    """Digest of the modules that numba compiles."""
+    digest = hashlib.sha256()
+    for name in _COMPILED:
+        digest.update((_PACKAGE / name).read_bytes())
+    return digest.hexdigest()
 
 
 def prepare_command(environ: MutableMapping[str, str] = os.environ) -> None:

@@ -19,6 +19,8 @@ MAKERS = (
     "mocks/*.py",
     "mocks/*.npz",
     "surveys/*.py",
+    "formats/*.py",
+    "table_formats.py",
     "tables.py",
     "columns.py",
     "phase_space.py",
