@@ -56,7 +56,7 @@ lint: $(STAMP) ## ruff and mypy
 unit: $(STAMP) ## the fast tests alone; TESTS=tests/mocks those of a folder
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not long and not fault and not scale and not gpu" $(TESTS)
 
-bench: $(STAMP) ## speed beside the limit measured in the same run, into benchmarks/RESULTS.md
+bench: $(STAMP) ## speed beside the limit measured in the same run, into benchmarks/RESULTS.md part by part (at most 25 min)
 	@$(BIN)/python benchmarks/run.py
 
 bench-record: $(STAMP) ## what takes long: ten minutes of the paper's training, and 72 M rows scored

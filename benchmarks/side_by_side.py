@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from figures import REPEATS, row
+from figures import BUDGET_S, REPEATS, rounds, row
 
 from exsitu.parallel import Job, cores, run_jobs
 
@@ -24,7 +24,7 @@ def trained(seed: int, batch: int = 565, of: int = 1) -> float:
 
     settings = bench.load_settings(bench.ROOT / "params.yaml")
     plan = settings.training.model_copy(
-        update={"draws_per_star": 10, "accreted_per_batch": round(batch / 113), "cores": of}
+        update={"draws_per_star": 5, "accreted_per_batch": round(batch / 113), "cores": of}
     )
     sample, ends = bench.stars(100_000, seed), []
     cut = bench.schedule(sample, plan)
@@ -50,7 +50,7 @@ def multiplied(seed: int) -> float:
 def gain(work: Callable[[int], float]) -> float:
     """What all cores do together over what one does alone, median over turns."""
     ratios = []
-    for _ in range(TURNS):
+    for _ in rounds(TURNS, 1, BUDGET_S):
         rates = [
             sum(run_jobs([Job(f"seed {seed}", work, {"seed": seed}) for seed in range(n)], progress=False).values())
             for n in (1, cores())
@@ -66,7 +66,7 @@ def shared(batch: int) -> float:
         job = Job(f"{of} cores", trained, {"seed": 1, "batch": batch, "of": of})
         return float(sum(run_jobs([job], progress=False).values()))
 
-    return statistics.median(alone(cores()) / alone(1) for _ in range(TURNS))
+    return statistics.median(alone(cores()) / alone(1) for _ in rounds(TURNS, 1, BUDGET_S))
 
 
 def measure() -> list[dict[str, Any]]:

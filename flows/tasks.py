@@ -26,10 +26,14 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 from prefect.context import get_run_context
 from prefect.events import emit_event
+from prefect.settings import PREFECT_API_URL
 from prefect.utilities.urls import url_for
 
+from exsitu.errors import InputError
 from exsitu.operations.asking import ask
+from exsitu.operations.checkout import prefect_server, require_checkout
 from exsitu.operations.servers import MLFLOW, states
+from exsitu.registry import champion_source
 
 BUILD = Path("build")
 CHAMPION = Path("champion.json")
@@ -37,6 +41,8 @@ PROMOTED = "exsitu.champion.promoted"
 """Event that a change of champion emits; prefect.yaml starts the deployment `release` by it."""
 
 _BUSY = ("Unable to acquire lock", "is busy, it is being blocked")
+_NO_DATA = re.compile(r"missing data 'source': data\b|No such file or directory: '[^']*/data'")
+"""What DVC says where the data were never made or pulled."""
 _BUSY_PATIENCE_S = 300.0
 _TAIL_LINES = 40
 _GATE = re.compile(r"^exsitu: gate .*The whole report is (\S+);", re.MULTILINE)
@@ -70,6 +76,21 @@ def _may_pass_next_time(_task: Any, _run: Any, state: Any) -> bool:
 _AGAIN: dict[str, Any] = {"retries": 1, "retry_delay_seconds": 5, "retry_condition_fn": _may_pass_next_time}
 
 
+def require_ready() -> None:
+    """
+    Refuse to start what would die after minutes.
+
+    Raises
+    ------
+    InputError
+        If this is no whole checkout by git, or the Prefect server that is named cannot be reached.
+    """
+    require_checkout(Path())
+    server = prefect_server(PREFECT_API_URL.value() or "")
+    if not server.fine:
+        raise InputError(server.detail)
+
+
 def _flow_run_id() -> str:
     context = get_run_context()
     return str(getattr(context, "task_run", context).flow_run_id)
@@ -83,7 +104,7 @@ def _told(flow_run_id: str) -> dict[str, str]:
 
 def _speak(command: list[str], *, bars: bool) -> tuple[int, str]:
     """Run a command, pass on what it says as it says it, and return its exit status with all it said."""
-    env = {**os.environ, **_told(_flow_run_id()), "PYTHONUNBUFFERED": "1"}
+    env = {**os.environ, **_told(_flow_run_id()), "PYTHONUNBUFFERED": "1", "EXSITU_DEBUG": "1"}
     bars = bars and sys.stderr.isatty()  # a log keeps every state of a bar
     said = bytearray()
     shown = 0
@@ -185,9 +206,15 @@ def run_command(*command: str, bars: bool = True) -> str:
             return said
         if not any(word in said for word in _BUSY) or time.monotonic() > deadline:
             _show_gate(said)
-            end = "\n".join(_lines(said)[-_TAIL_LINES:])
+            end = "\n".join([*_lines(said)[-_TAIL_LINES:], *_advice(said)])
             raise StageFailedError(f"`{' '.join(command)}` ended with status {status}:\n{end}", status)
         time.sleep(1.0)
+
+
+def _advice(said: str) -> list[str]:
+    """What to do about an error that DVC leaves without a remedy."""
+    remedy = "exsitu: no data here: run `exsitu data` and `dvc add data`, or `dvc pull` where there is a remote"
+    return [remedy] if _NO_DATA.search(said) else []
 
 
 def _show_gate(said: str) -> None:
@@ -369,7 +396,7 @@ def promote(words: Sequence[str] = ()) -> bool:
     bool
         Whether there is another champion now.
     """
-    before = CHAMPION.read_bytes() if CHAMPION.is_file() else None
+    before = _champion()
     try:
         said = run_command("exsitu", "promote", *words)
     except StageFailedError as refusal:
@@ -378,9 +405,9 @@ def promote(words: Sequence[str] = ()) -> bool:
         said = str(refusal)
         get_run_logger().warning("the policy refused the candidate; the champion stays")
     create_markdown_artifact(key="promotion", markdown="```\n" + "\n".join(_lines(said)) + "\n```")
-    if not CHAMPION.is_file():
+    if (named := _champion()) is None:
         return False
-    champion = _read(CHAMPION)
+    champion = json.loads(named)
     server = _mlflow_server()
     page = f"; [in MLflow]({server}/#/models/{champion['name']}/versions/{champion['version']})" if server else ""
     create_markdown_artifact(
@@ -388,12 +415,18 @@ def promote(words: Sequence[str] = ()) -> bool:
         markdown=f"Champion: **{champion['name']} version {champion['version']}**, recipe {champion['variant']}, "
         f"S > {champion['cut']:.2f}, weights `{champion['weights_sha256'][:12]}…`{page}",
     )
-    return CHAMPION.read_bytes() != before
+    return named != before
+
+
+def _champion() -> bytes | None:
+    """What names the champion of this checkout: a promotion here, else the committed file."""
+    source = champion_source(CHAMPION)
+    return source.read_bytes() if source.is_file() else None
 
 
 def announce() -> None:
     """Emit the event that there is another champion; deployments wait for it."""
-    champion = _read(CHAMPION)
+    champion = _read(champion_source(CHAMPION))
     emit_event(
         event=PROMOTED,
         resource={

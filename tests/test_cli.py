@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from exsitu.cli import main
 from exsitu.columns import page
+from exsitu.errors import InputError
 
 
 @pytest.fixture
@@ -107,3 +108,29 @@ def test_verify_of_no_release_is_one_line(cli, tmp_path: Path):
 def test_columns_page_in_docs_is_current(repository: Path):
     written = (repository / "docs" / "columns.md").read_text(encoding="utf-8")
     assert written == page(), "run `exsitu columns > docs/columns.md`"
+
+
+@pytest.mark.parametrize(
+    ("words", "stage"),
+    [
+        (["score", "--input", "-", "--table", "STARS"], "score.score"),
+        (["release", "mine", "--input", "-", "--table", "STARS", "--allow-truncated"], "release.release"),
+        (["adapt", "--stars", "-", "--allow-truncated"], "adapt.adapt"),
+    ],
+)
+def test_standard_input_is_a_table_like_any_other(cli, monkeypatch: pytest.MonkeyPatch, words: list[str], stage: str):
+    seen = {}
+
+    def run(_, *given, path=None, stars=(), **how):
+        paths = [path, *stars, *(g for g in given if isinstance(g, Path))]
+        seen.update(how, path=next(p for p in paths if p is not None))
+        seen["content"] = seen["path"].read_bytes()
+        raise InputError("far enough")
+
+    monkeypatch.setattr(f"exsitu.stages.{stage}", run)
+    answer = CliRunner().invoke(main, words, input=b"SIMPLE  =")
+    assert "far enough" in answer.output
+    assert seen["content"] == b"SIMPLE  ="
+    assert not seen["path"].exists()
+    assert seen.get("table", "STARS") == "STARS"
+    assert seen.get("allow_truncated", True)

@@ -39,7 +39,8 @@ def test_every_command_of_a_section_exists():
 def test_status_as_text_and_as_json_ends_with_zero(cli):
     assert cli("status").exit_code == 0
     found = json.loads(cli("status", "--json").stdout)
-    assert found.keys() == {"stages", "champion", "champion_detail", "last_promotion", "releases", "servers"}
+    looked_at = {"data", "stages", "differing", "champion", "champion_detail", "last_promotion", "releases", "servers"}
+    assert found.keys() == looked_at
     assert [server["name"] for server in found["servers"]] == ["prefect", "mlflow", "worker"]
 
 

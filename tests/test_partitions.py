@@ -277,3 +277,37 @@ def test_partitions_all_over_a_catalog_are_looked_at_for_what_its_columns_are(tm
         assert parts == 50
         assert said in " ".join(watch.doubts())
         assert bool(watch.doubts()) == bool(said)
+
+
+def test_catalogs_of_old_and_those_that_show_few_columns_are_scored(lsdb, settings, stars, hats, model, tmp_path):
+    places = {"model": model[0], "champion_file": Path(), "models": ()}
+    expected = score(settings, hats, output=tmp_path / "expected", **places)
+    shutil.copytree(hats, tmp_path / "old")
+    (tmp_path / "old" / "hats.properties").rename(tmp_path / "old" / "properties")
+    assert score(settings, tmp_path / "old", output=tmp_path / "of_old", **places) == expected
+    made = lsdb.from_dataframe(stars.copy(), ra_column="ra", dec_column="dec", partition_rows=1000)
+    made.write_catalog(
+        tmp_path / "few", catalog_name="few", as_collection=False, progress_bar=False, default_columns=["ra", "dec"]
+    )
+    assert score(settings, tmp_path / "few", output=tmp_path / "of_few", **places) == expected
+
+
+def test_a_folder_of_parquet_files_is_scored_as_one_file(settings, stars, expected, model, tmp_path):
+    (tmp_path / "parts").mkdir()
+    for part in range(3):
+        stars[part * 1000 : (part + 1) * 1000].to_parquet(tmp_path / "parts" / f"part.{part}.parquet")
+    places = {"output": tmp_path / "scores.parquet", "model": model[0], "champion_file": Path(), "models": ()}
+    score(settings, tmp_path / "parts", **places, draws=4, seed=2)
+    assert_same_bits(by_id(read_parquet(tmp_path / "scores.parquet")), expected, SPREAD)
+
+
+def test_units_of_a_catalog_s_own_fields_count():
+    import pyarrow as pa
+
+    from exsitu.formats.parquet import parquet_units
+
+    content = (
+        '<VOTABLE><RESOURCE><TABLE><FIELD name="pmra" datatype="double" unit="arcsec/yr"/></TABLE></RESOURCE></VOTABLE>'
+    )
+    schema = pa.schema({"pmra": pa.float64()}, metadata={"IVOA.VOTable-Parquet.content": content})
+    assert parquet_units(schema, Path("catalog")) == {"pmra": "arcsec/yr"}

@@ -1,5 +1,6 @@
 """Files appear whole or not at all, and digests name their content."""
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -86,6 +87,30 @@ def test_the_git_revision_says_when_tracked_files_were_changed(tmp_path):
     assert provenance.git_revision(tmp_path) == f"{clean}-dirty"
 
 
+def test_what_a_run_of_the_pipeline_writes_itself_does_not_make_a_revision_dirty(tmp_path):
+    git(tmp_path, "init")
+    names = ("data.dvc", "dvc.lock", "experiments/dvc.lock", "champion.json", "promotions.jsonl", "sub/champion.json")
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("1")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-m", "one")
+    for name in names[:-1]:
+        (tmp_path / name).write_text("2")
+    assert len(provenance.git_revision(tmp_path)) == 40
+    assert len(provenance.git_revision(tmp_path / "sub")) == 40
+    (tmp_path / "sub/champion.json").write_text("2")
+    assert provenance.git_revision(tmp_path).endswith("-dirty")
+
+
+def test_a_git_that_refuses_is_quoted(tmp_path, monkeypatch, caplog):
+    git(tmp_path, "init")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    assert provenance.git_revision(tmp_path) == "unknown"
+    assert "detected dubious ownership" in caplog.text
+    assert "safe.directory" in caplog.text
+
+
 def test_the_git_revision_outside_a_checkout_is_unknown(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert provenance.git_revision(tmp_path) == "unknown"
@@ -111,6 +136,16 @@ def test_an_exception_leaves_the_file_as_it_was(tmp_path):
         half_written(provenance.publish_file(target))
     assert target.read_text() == "old"
     assert names_in(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize(
+    "publish", [provenance.publish_file, lambda path: provenance.publish_folder(path, replace=True)]
+)
+def test_a_full_disk_names_what_was_being_written(tmp_path, publish):
+    with pytest.raises(OSError, match="No space left") as full, publish(tmp_path / "target"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert full.value.filename == str(tmp_path / "target")
+    assert not (tmp_path / "target").exists()
 
 
 def test_a_published_folder_appears_whole(tmp_path):

@@ -189,7 +189,7 @@ def test_a_file_cut_short_is_refused(form, tmp_path):
     [
         ("t.csv", b"", "is empty"),
         ("t.csv", b"source_id,ra\n", "is empty"),
-        ("t.txt", b"source_id,ra\n1,2\n", "no known format"),
+        ("t.txt", b"something, or other\n1,2\n", "no known format"),
         ("t.csv", b"\x00\x01", "no known format"),
         ("t.csv", b"ra,ra\n1,2\n", "more than once"),
     ],
@@ -202,7 +202,7 @@ def test_what_is_no_table_is_refused(name, data, message, tmp_path):
 
 
 def test_a_folder_and_an_absent_file_are_refused(tmp_path):
-    with pytest.raises(InputError, match="is not a file"):
+    with pytest.raises(InputError, match="is a folder without Parquet files"):
         describe(tmp_path)
     with pytest.raises(InputError, match="no file"):
         describe(tmp_path / "absent.fits")

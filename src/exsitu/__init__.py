@@ -1,5 +1,7 @@
 """exsitu: from Gaia surveys to a trustworthy catalog of accreted (ex situ) stars."""
 
+from exsitu.environment import prepare as _prepare
+
 __version__ = "0.1.0"
 
 SILENCE = {
@@ -10,3 +12,5 @@ SILENCE = {
     "GX_ANALYTICS_ENABLED": "false",
 }
 """Variables that keep the packages exsitu uses from phoning home; set by every command unless the caller set them."""
+
+_prepare()

@@ -12,10 +12,11 @@ import click
 
 from exsitu import SILENCE, __version__
 from exsitu.cli_compare import compare
+from exsitu.cli_errors import DEBUG
 from exsitu.cli_experiments import experiment, report
 from exsitu.cli_help import EXIT_CODES, Group, end_in_order
 from exsitu.cli_mocks import mocks
-from exsitu.cli_operations import completion, doctor, down, status, ui, up, watch
+from exsitu.cli_operations import completion, doctor, down, outcome, status, ui, up, watch
 from exsitu.cli_paths import (
     ADAPTED,
     BUILD,
@@ -31,8 +32,11 @@ from exsitu.cli_paths import (
     RELEASES,
     SAMPLES,
     SUITES,
+    TABLE,
+    TABLE_OR_FOLDER,
     TRANSFERRED,
 )
+from exsitu.environment import prepare_command
 from exsitu.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -56,18 +60,25 @@ def _done(wrote: Path, then: str) -> None:
     cls=Group, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.version_option(__version__)
-@click.option("--params", type=FILE, default=Path("params.yaml"), show_default=True, help="Settings to read.")
 @click.option(
-    "--profile", help="Profile to use instead of the one the settings name; it and --params may stand anywhere."
+    "--params", type=FILE, help="Settings to read.  [default: params.yaml, and where there is none exsitu's own]"
 )
+@click.option(
+    "--profile",
+    help="Profile to use instead of the settings' own; it, --params and --debug may stand anywhere.",
+)
+@click.option("--debug", is_flag=True, help=f"End an unexpected error in its traceback, as {DEBUG}=1 does.")
 @click.pass_context
-def main(ctx: click.Context, params: Path, profile: str | None) -> None:
+def main(ctx: click.Context, *, params: Path | None, profile: str | None, debug: bool) -> None:
     """
     From Gaia surveys to a trustworthy catalog of accreted (ex situ) stars.
 
     `make catalog` runs the whole way; `dvc repro` runs what is stale of it; `exsitu status` says what that is.
     """
     os.environ.update({name: value for name, value in SILENCE.items() if name not in os.environ})
+    prepare_command()
+    if debug:
+        os.environ[DEBUG] = "1"
     _log_to_stderr()
     end_in_order()
     ctx.obj = (params, profile)
@@ -80,6 +91,8 @@ def _settings(ctx: click.Context) -> "Settings":
     return load_settings(params, profile)
 
 
+_truncated = click.option("--allow-truncated", is_flag=True, help="Take a file that states that rows are missing.")
+_table = click.option("--table", help="Name or number of the table, where the file has several.")
 _progress = click.option("--progress/--no-progress", default=True, help="Show progress bars.")
 
 
@@ -156,7 +169,8 @@ def evaluate(ctx: click.Context, samples: Path, variants: Path, output: Path) ->
 
 @main.command()
 @click.option("--variant", help="Recipe to apply instead of the best.")
-@click.option("--stars", type=FILE, multiple=True, help="Labelled stars to use instead of the sample.")
+@click.option("--stars", type=TABLE, multiple=True, help="Labelled stars to use instead of the sample.")
+@_truncated
 @click.option("--samples", type=FOLDER, default=SAMPLES, show_default=True, help="What `exsitu prepare` wrote.")
 @click.option("--pretrained", type=FOLDER, default=PRETRAINED, show_default=True, help="Model to start from.")
 @click.option("--evaluation", type=FOLDER, default=EVALUATION, show_default=True, help="What `exsitu evaluate` wrote.")
@@ -168,6 +182,7 @@ def adapt(
     *,
     variant: str | None,
     stars: tuple[Path, ...],
+    allow_truncated: bool,
     samples: Path,
     pretrained: Path,
     evaluation: Path,
@@ -181,6 +196,7 @@ def adapt(
         _settings(ctx),
         variant=variant,
         stars=stars,
+        allow_truncated=allow_truncated,
         samples=samples,
         pretrained=pretrained,
         evaluation=evaluation,
@@ -197,6 +213,7 @@ def adapt(
 @click.option("--to", "version", help="Go back to this version, which was champion before; no criterion is asked.")
 @click.option("--dry-run", is_flag=True, help="Print each criterion with its numbers, and change nothing.")
 @click.option("--force", is_flag=True, help="Promote even if a criterion fails; needs --reason.")
+@click.option("--commit", is_flag=True, help="Write what was promoted here into champion.json and its log, for git.")
 @click.option("--reason", help="Why, for the log promotions.jsonl.")
 @click.option("--name", help="Registered model to promote in.  [default: tracking.model_name of params.yaml]")
 @click.option("--samples", type=FOLDER, default=SAMPLES, show_default=True, help="What `exsitu prepare` wrote.")
@@ -211,6 +228,7 @@ def promote(
     version: str | None,
     dry_run: bool,
     force: bool,
+    commit: bool,
     reason: str | None,
     name: str | None,
     samples: Path,
@@ -220,12 +238,23 @@ def promote(
     """
     Make an adapted model the champion, if it passes what params.yaml asks under `promotion`.
 
+    It is champion in this checkout, until --commit writes it into champion.json and promotions.jsonl, which git carries
+    to others.
+
     Exit codes: 0 promoted (or would be), 3 refused by a criterion, 1 another error, 2 wrong arguments.
     """
     if force and not (reason or "").strip():
         raise SettingsError("--force needs --reason TEXT: the log must say why a criterion was overruled")
     if version is not None and (run_id is not None or dry_run or force):
         raise SettingsError("--to goes back to an old champion: give it without --run, --dry-run and --force")
+    if commit:
+        if version is not None or run_id is not None or dry_run or force or reason is not None:
+            raise SettingsError("--commit writes what was promoted here: give it alone")
+        from exsitu.registry import commit as write_champion
+
+        click.echo(f"{champion} names {write_champion(_settings(ctx).tracking, champion)}")
+        _done(champion, f"git commit {champion} and its log")
+        return
     from exsitu.stages.promote import promote as run
     from exsitu.stages.promote import rollback
 
@@ -239,15 +268,17 @@ def promote(
         )  # fmt: skip
     click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.text())
     if found.promoted:
-        _done(champion, f"git commit {champion} and its log, exsitu release SURVEY")
+        click.echo("next: exsitu release SURVEY", err=True)
     ctx.exit(3 if found.refused else 0)
 
 
 @main.command()
 @click.argument("survey")
-@click.option("--input", "path", type=FILE, help="File of the survey, where params.yaml does not know its name.")
+@click.option("--input", "path", type=TABLE, help="File of the survey (- is standard input), if not in params.yaml.")
+@_table
 @click.option("--release", "data_release", help="Data release of that file, such as gaia_dr3; guessed otherwise.")
 @click.option("--drop-repeats", is_flag=True, help="Keep the first of rows that share a source_id.")
+@_truncated
 @click.option("--allow-empty", is_flag=True, help="Publish the scores even where no star is selected.")
 @click.option("--allow-doubts", is_flag=True, help="Publish even where gates doubt that columns are what they say.")
 @click.option("--version", help="Version to write.  [default: the next of the survey]")
@@ -260,8 +291,10 @@ def release(
     *,
     survey: str,
     path: Path | None,
+    table: str | None,
     data_release: str | None,
     drop_repeats: bool,
+    allow_truncated: bool,
     allow_empty: bool,
     allow_doubts: bool,
     version: str | None,
@@ -282,8 +315,10 @@ def release(
         settings,
         survey,
         path=path,
+        table=table,
         data_release=data_release,
         drop_repeats=drop_repeats,
+        allow_truncated=allow_truncated,
         allow_empty=allow_empty,
         allow_doubts=allow_doubts,
         version=version,
@@ -312,7 +347,11 @@ def verify(ctx: click.Context, folder: Path, *, audit: bool, as_json: bool) -> N
 
 
 @main.command()
-@click.option("--input", "path", type=FOLDER, required=True, help="Stars, in any format exsitu reads, or as HATS.")
+@click.option(
+    "--input", "path", type=TABLE_OR_FOLDER, required=True,
+    help="Stars, in any format exsitu reads (- is standard input), or as HATS.",
+)  # fmt: skip
+@_table
 @click.option("--output", type=FOLDER, help="File to write, as .parquet, .fits, .vot, .ecsv or .csv (of HATS: folder).")
 @click.option("--keep", help="Columns of the input to write beside the scores: all, or A,B,…")
 @click.option("--release", "data_release", help="Data release of the file, such as gaia_dr3; guessed otherwise.")
@@ -328,6 +367,7 @@ def score(
     ctx: click.Context,
     *,
     path: Path,
+    table: str | None,
     output: Path | None,
     keep: str | None,
     data_release: str | None,
@@ -349,6 +389,7 @@ def score(
     counts = run(
         _settings(ctx),
         path,
+        table=table,
         output=output,
         keep=keep,
         data_release=data_release,
@@ -400,7 +441,7 @@ def columns() -> None:
     click.echo(page(), nl=False)
 
 
-for command in (compare, experiment, report, mocks, up, down, status, doctor, ui, watch, completion):
+for command in (compare, experiment, report, mocks, up, down, status, doctor, ui, watch, outcome, completion):
     main.add_command(command)
 
 if __name__ == "__main__":

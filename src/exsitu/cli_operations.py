@@ -50,15 +50,19 @@ def down() -> None:
 @click.command()
 @click.option("--champion", type=FILE, default=CHAMPION, show_default=True, help="File that names the champion.")
 @click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")
-def status(*, champion: Path, as_json: bool) -> None:
+@click.pass_context
+def status(ctx: click.Context, *, champion: Path, as_json: bool) -> None:
     """
     Say what is current, what is stale, who is champion, whether the last releases verify, which servers are up.
+
+    Data are held against the settings, data.dvc and dvc.lock against the commit; where they differ, it says why.
 
     Releases are looked at by digest alone; `exsitu verify` looks inside. The exit code is 0 whatever is found.
     """
     from exsitu.operations.status import status as look
+    from exsitu.settings import load_settings
 
-    found = look(Path(), champion_file=champion, releases=RELEASES)
+    found = look(Path(), load_settings(*ctx.obj), champion_file=champion, data=DATA, releases=RELEASES)
     click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.text())
 
 
@@ -67,7 +71,8 @@ def status(*, champion: Path, as_json: bool) -> None:
 @click.pass_context
 def doctor(ctx: click.Context, *, as_json: bool) -> None:
     """
-    Look for what is out of order: Python, packages against their pins, telemetry, disk, permissions, ports.
+    Look for what is out of order: git and line ends, Python, packages against their pins, telemetry, disk,
+    permissions, ports, the Prefect server that the environment names.
 
     Exit codes: 0 all is fine, 3 something is wrong, 1 another error, 2 wrong arguments.
     """
@@ -80,6 +85,31 @@ def doctor(ctx: click.Context, *, as_json: bool) -> None:
     else:
         click.echo("\n".join(finding.text() for finding in found))
     ctx.exit(0 if all(finding.fine for finding in found) else 3)
+
+
+@click.command()
+@click.option("--save", type=FILE, help="Write this run's numbers to a file, for --other elsewhere.")
+@click.option("--write", is_flag=True, help="Record this run: docs/outcome.json, and the numbers in README.md.")
+@click.option("--other", "others", type=FILE, multiple=True, help="What --save wrote of another run, for the spreads.")
+@click.pass_context
+def outcome(ctx: click.Context, *, save: Path | None, write: bool, others: tuple[Path, ...]) -> None:
+    """
+    Compare what came out of `make catalog` here with the numbers that README promises.
+
+    A number is within the record if it lies within three of the spreads measured over runs; --write makes a new record.
+    """
+    from exsitu.operations import outcome as record
+    from exsitu.provenance import write_json
+    from exsitu.settings import load_settings
+
+    here = record.measured_outcome(load_settings(*ctx.obj), build=BUILD, releases=RELEASES, root=Path())
+    if save is not None:
+        write_json(save, asdict(here))
+    if write:
+        told = record.with_spreads(here, [record.read_outcome(path) for path in others])
+        record.write_outcome(told, path=record.OUTCOME, readme=record.README)
+        click.echo(f"wrote {record.OUTCOME} and the numbers of {record.README}; next: git diff", err=True)
+    click.echo("\n".join(record.compared(record.read_outcome(record.OUTCOME), here)))
 
 
 @click.command()

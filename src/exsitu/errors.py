@@ -9,6 +9,10 @@ class InputError(ExsituError):
     """A file or table that cannot be used as it is: a missing column, a wrong unit, duplicate ids, an empty file."""
 
 
+class JsonError(InputError, ValueError):
+    """A file that should hold JSON and does not: cut off, damaged, or of another kind."""
+
+
 class SettingsError(ExsituError):
     """A key or value in ``params.yaml`` or on the command line that the settings do not know or allow."""
 

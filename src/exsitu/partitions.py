@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from exsitu.errors import InputError
+from exsitu.formats.parquet import parquet_parts, parquet_units
 from exsitu.provenance import publish_folder
 from exsitu.surveys.columnar import Columns, frame_columns, native_columns
 from exsitu.table_formats import arrow_frame
@@ -20,7 +21,7 @@ _EXTRA = "hats"
 _LOOKED_AT = 64
 """Partitions that are looked at, at most, to see whether a catalog's columns are what they are called."""
 
-_PROPERTIES = ("hats.properties", "collection.properties")
+_PROPERTIES = ("hats.properties", "collection.properties", "properties")  # the last one of catalogs before HATS 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,27 @@ def score_partition(
     return frame[list(keep)].assign(**ids, score=score, **spread, flags=flags)
 
 
+def is_catalog(path: Path) -> bool:
+    """
+    Say whether a path is to be taken for a HATS catalog rather than for a table.
+
+    Parameters
+    ----------
+    path : Path
+        File or folder.
+
+    Returns
+    -------
+    bool
+        True for any folder but one that holds nothing except Parquet files of one table.
+    """
+    return path.is_dir() and (_has_properties(path) or not parquet_parts(path))
+
+
+def _has_properties(path: Path) -> bool:
+    return any((path / name).is_file() for name in _PROPERTIES)
+
+
 def require_hats(path: Path, output: Path) -> None:
     """
     Refuse what `score_catalog` could not do, before anything is loaded for it.
@@ -118,7 +140,7 @@ def require_hats(path: Path, output: Path) -> None:
     InputError
         If `path` is no HATS catalog, `output` exists, or LSDB is not installed.
     """
-    if not any((path / name).is_file() for name in _PROPERTIES):
+    if not _has_properties(path):
         raise InputError(f"{path} is a folder without {' or '.join(_PROPERTIES)}: give a HATS catalog, or one file")
     if output.exists():
         raise InputError(f"{output} exists; name a folder that does not, for the catalog of scores")
@@ -190,7 +212,7 @@ def sample_catalog(path: Path, scorer: Any, *, release: str | None, require_erro
         needed = native_columns(schema.names, scorer.columns, optional=("ra", "dec"), **how)
         rows = pq.ParquetFile(part, page_checksum_verification=True).read(columns=list(dict.fromkeys(needed)))
         if rows.num_rows:
-            units = {f.name: unit.decode() for f in schema if (unit := (f.metadata or {}).get(b"unit"))}
+            units = {name: unit for name, unit in parquet_units(schema, part).items() if unit}
             yield frame_columns(arrow_frame(rows), scorer.columns, optional=("ra", "dec"), units=units, **how)
 
 
@@ -251,7 +273,7 @@ def _scorer(scoring: Scoring) -> Any:
 def _opened(path: Path, scoring: Scoring) -> tuple[Any, tuple[str, str]]:
     """The catalog with the columns that are needed alone, and the two of its position."""
     lsdb, scorer = _lsdb(), _scorer(scoring)
-    told = lsdb.open_catalog(path).hc_structure
+    told = lsdb.open_catalog(path, columns="all").hc_structure  # a catalog may show a few columns by default
     keep = (str(told.catalog_info.ra_column), str(told.catalog_info.dec_column))
     needed = native_columns(
         told.schema.names,
@@ -266,5 +288,5 @@ def _opened(path: Path, scoring: Scoring) -> tuple[Any, tuple[str, str]]:
 
 def _units(catalog: Any) -> dict[str, str]:
     """Units that the catalog's schema states."""
-    stated = {field.name: (field.metadata or {}).get(b"unit") for field in catalog.hc_structure.schema}
-    return {name: unit.decode() for name, unit in stated.items() if unit}
+    stated = parquet_units(catalog.hc_structure.schema, Path(catalog.hc_structure.catalog_path))
+    return {name: unit for name, unit in stated.items() if unit}

@@ -1,9 +1,11 @@
 """Where a result came from, and how it reaches the disk whole: digests, git revision, atomic publication."""
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -12,7 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from exsitu.errors import InputError, JsonError
+
 _BLOCK = 1 << 20
+
+log = logging.getLogger(__name__)
 
 
 def sha256_file(path: Path) -> str:
@@ -79,6 +85,8 @@ def code_digest() -> str:
     """
     Digest of the package's own source and shipped tables, so that a result names the code even outside git.
 
+    The copy of the settings that an installed package carries is no code: it is the same outside git as in it.
+
     Returns
     -------
     str
@@ -87,13 +95,19 @@ def code_digest() -> str:
     folder = Path(__file__).parent
     digest = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
+        if path == folder / "params.yaml":
+            continue
         digest.update(f"{path.relative_to(folder).as_posix()} {sha256_file(path)}\n".encode())
     return digest.hexdigest()
 
 
+_OUTCOMES = ("data.dvc", "**/dvc.lock", "champion.json", "promotions.jsonl")
+"""Tracked files that a run of the pipeline itself writes: what they say follows from the rest, or is a decision."""
+
+
 def git_revision(folder: Path | None = None) -> str:
     """
-    Commit of the checkout, with ``-dirty`` where tracked files were changed.
+    Commit of the checkout, with ``-dirty`` where tracked files were changed that decide an outcome.
 
     Parameters
     ----------
@@ -103,18 +117,35 @@ def git_revision(folder: Path | None = None) -> str:
     Returns
     -------
     str
-        40 hexadecimal digits, perhaps with ``-dirty``; ``"unknown"`` outside a checkout.
+        40 hexadecimal digits, perhaps with ``-dirty``; ``"unknown"`` outside a checkout. What a run itself writes
+        (``data.dvc``, ``dvc.lock``, ``champion.json``, ``promotions.jsonl``) does not make it dirty.
     """
 
     def ask(*words: str) -> str:
         command = ["git", *words]
         return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
 
+    others = [f":(top,exclude,glob){name}" for name in _OUTCOMES]
     try:
         revision = ask("rev-parse", "HEAD")
-        return f"{revision}-dirty" if ask("status", "--porcelain", "--untracked-files=no") else revision
-    except (OSError, subprocess.CalledProcessError):
+        changed = ask("status", "--porcelain", "--untracked-files=no", "--", ":(top)", *others)
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = str(getattr(error, "stderr", "") or "").strip()
+        if said and "not a git repository" not in said:
+            log.warning("the revision is recorded as unknown, for git refused: %s", " ".join(said.split()))
         return "unknown"
+    return f"{revision}-dirty" if changed else revision
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the target in an error of a full disk, which the system raises without any file."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            error.filename = str(path)
+        raise
 
 
 def _sync(path: Path) -> None:
@@ -145,11 +176,12 @@ def publish_file(path: Path) -> Iterator[Path]:
     os.close(handle)
     staged = Path(name)
     try:
-        yield staged
-        staged.chmod(0o644)
-        _sync(staged)
-        staged.replace(path)
-        _sync(path.parent)
+        with _naming(path):
+            yield staged
+            staged.chmod(0o644)
+            _sync(staged)
+            staged.replace(path)
+            _sync(path.parent)
     finally:
         staged.unlink(missing_ok=True)
 
@@ -182,7 +214,7 @@ def publish_folder(path: Path, *, replace: bool) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     _clear_leftovers(path)
     staged = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    with _held(staged):
+    with _naming(path), _held(staged):
         try:
             yield staged
             staged.chmod(0o755)
@@ -252,5 +284,47 @@ def read_json(path: Path) -> Any:
     Returns
     -------
     object
+
+    Raises
+    ------
+    JsonError
+        If it does not hold JSON.
     """
-    return json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise JsonError(f"{path} is not JSON ({error}): it is cut off or damaged; make or fetch it again") from None
+
+
+def read_record(path: Path, *keys: str, made_by: str) -> dict[str, Any]:
+    """
+    Read a JSON file that another command wrote.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    *keys : str
+        What it must hold.
+    made_by : str
+        The command that writes it, for the message.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    InputError
+        If it is missing, not JSON, no mapping, or lacks a key.
+    """
+    try:
+        held = read_json(path)
+    except JsonError as error:
+        raise InputError(f"{str(error).partition(': it is')[0]}: run `{made_by}` again") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"no {path}: run `{made_by}` first, or name the folder that it wrote") from None
+    lacking = [key for key in keys if key not in held] if isinstance(held, dict) else list(keys) or ["a mapping"]
+    if lacking:
+        raise InputError(f"{path} lacks {', '.join(lacking)}: damaged, or of another exsitu; run `{made_by}` again")
+    return dict(held)

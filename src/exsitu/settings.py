@@ -4,6 +4,7 @@ The file has a common part and one overlay a profile; what a stage receives is t
 laid over it. An unknown key is an error that names the nearest known one.
 """
 
+import logging
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from exsitu.columns import nearest
 from exsitu.errors import SettingsError
+
+log = logging.getLogger(__name__)
 
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
@@ -363,6 +366,8 @@ class Settings(_Frozen):
     chunk_rows: PositiveInt
 
 
+PARAMS = "params.yaml"
+
 # Keys below which people choose the names, and what each name holds.
 _NAMED: dict[str, type[BaseModel]] = {"surveys": Survey, "real_stars": RealStars}
 
@@ -401,14 +406,35 @@ def _explain(path: Path, error: ValidationError) -> str:
     return f"{path}: " + "; ".join(lines)
 
 
-def load_settings(path: Path = Path("params.yaml"), profile: str | None = None) -> Settings:
+def shipped_params() -> Path:
+    """
+    Find the settings that exsitu itself brings.
+
+    Returns
+    -------
+    Path
+        ``params.yaml`` in the installed package; of a checkout, the one of the repository.
+    """
+    packaged = Path(__file__).with_name(PARAMS)
+    return packaged if packaged.is_file() else Path(__file__).parents[2] / PARAMS
+
+
+def _here_or_shipped() -> Path:
+    here = Path(PARAMS)
+    if here.is_file():
+        return here
+    log.info("no %s in %s: the settings are those that exsitu brings", PARAMS, Path.cwd())
+    return shipped_params()
+
+
+def load_settings(path: Path | None = None, profile: str | None = None) -> Settings:
     """
     Read the settings.
 
     Parameters
     ----------
-    path : Path
-        The YAML file.
+    path : Path, optional
+        The YAML file; by default ``params.yaml`` of the working directory, and where there is none, exsitu's own.
     profile : str, optional
         Overlay to use instead of the one the file names.
 
@@ -421,20 +447,26 @@ def load_settings(path: Path = Path("params.yaml"), profile: str | None = None) 
     SettingsError
         If the file is missing or not YAML, a key is unknown or missing, or a value is not allowed.
     """
+    path = _here_or_shipped() if path is None else path
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SettingsError(
-            f"no {path} here; run exsitu in the folder of the repository, or name one with --params"
+            f"no {path} here; run exsitu in the folder of the repository, or name another with --params"
         ) from None
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{path} is not YAML: {error}") from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not UTF-8 text ({error}): save it as UTF-8") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise SettingsError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict) or not isinstance(raw.get("profiles"), dict):
         raise SettingsError(f"{path} needs a mapping with the key 'profiles'")
     profiles = raw.pop("profiles")
     name = profile or raw.get("profile")
-    if name not in profiles:
-        raise SettingsError(f"{path}: no profile {name!r}{nearest(str(name), profiles)}; known: {', '.join(profiles)}")
+    if not isinstance(name, str) or name not in profiles:
+        known = [str(each) for each in profiles]
+        raise SettingsError(f"{path}: no profile {name!r}{nearest(str(name), known)}; known: {', '.join(known)}")
+    if not isinstance(profiles[name], dict):
+        raise SettingsError(f"{path}: profile {name!r} is not a mapping of keys to values")
     try:
         return Settings.model_validate(_merge(raw, {**profiles[name], "profile": name}))
     except ValidationError as error:

@@ -6,9 +6,8 @@ columns alone and is deterministic: the same rows give the same bytes, however t
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,12 +18,12 @@ from numpy.typing import NDArray
 
 from exsitu.columns import Column, column, nearest
 from exsitu.errors import InputError
+from exsitu.formats import FORMATS, recognise
 from exsitu.provenance import publish_file
-from exsitu.table_formats import BINARY_FORMATS, Format, arrow_frame, opened, reading
-from exsitu.text_formats import TEXT_FORMATS
+from exsitu.table_formats import arrow_frame, nullable, reading
 
-FORMATS: Mapping[str, Format] = MappingProxyType({**BINARY_FORMATS, **TEXT_FORMATS})
-"""Every format exsitu reads."""
+_MANY_TABLES = ("fits", "votable", "hdf5")
+_MASK = ".mask"
 
 Chunk = pd.DataFrame | Mapping[str, NDArray[Any]]
 """Rows to write: a frame, or arrays by the names of their columns."""
@@ -43,27 +42,41 @@ class TableInfo:
     path : Path
         The file.
     format : str
-        ``"fits"``, ``"votable"``, ``"ecsv"``, ``"csv"``, ``"parquet"`` or ``"hdf5"``.
+        A key of ``exsitu.formats.FORMATS``.
     columns : dict
         ``{native name: unit}``, the unit None where the file states none; columns of one value a row only.
     rows : int or None
-        Number of rows; None where only reading would tell (text formats).
+        Number of rows; None where only reading would tell.
+    table : str or None
+        Number of the table that is read, where the file has several.
+    masks : mapping of str to str
+        ``{native name: column of the file that is true where its value is missing}``, as astropy writes masks.
+    cautions : tuple of str
+        What the file itself states against its use, each one sentence, for the console.
+    truncated : bool
+        Whether the file states that rows are missing (a service's QUERY_STATUS=OVERFLOW).
     """
 
     path: Path
     format: str
     columns: dict[str, str | None]
     rows: int | None
+    table: str | None = None
+    masks: Mapping[str, str] = field(default_factory=dict)
+    cautions: tuple[str, ...] = ()
+    truncated: bool = False
 
 
-def describe(path: Path) -> TableInfo:
+def describe(path: Path, *, table: str | None = None) -> TableInfo:
     """
     Say what a table file holds.
 
     Parameters
     ----------
     path : Path
-        File of any known format; the format is recognised by the file's first bytes.
+        File of any known format, recognised by its first bytes; or a folder of Parquet files of one table.
+    table : str, optional
+        Name or number of the table, where the file has several; by default the only one that holds stars.
 
     Returns
     -------
@@ -72,52 +85,19 @@ def describe(path: Path) -> TableInfo:
     Raises
     ------
     InputError
-        If there is no such file, or it is empty, cut short, damaged or of no known format.
+        If there is no such file or table, or it is empty, cut short, damaged or of no known format.
     """
     path = Path(path)
     name = recognise(path)
-    columns, rows = FORMATS[name].describe(path)
+    found = FORMATS[name].describe(path, table)
+    columns, rows = found.columns, found.rows
     if not columns or rows == 0:
         raise InputError(f"{path} is empty: {len(columns)} columns, {rows or 0} rows; at least one row is needed")
-    return TableInfo(path, name, columns, rows)
-
-
-def recognise(path: Path) -> str:
-    """
-    Name the format of a file by its first bytes; only CSV, which has no signature, goes by its name.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    str
-        A key of ``FORMATS``.
-
-    Raises
-    ------
-    InputError
-        If there is no such file, or it is empty or of no known format.
-    """
-    if not path.exists():
-        raise InputError(f"no file {path}; check the path")
-    if not path.is_file():
-        raise InputError(f"{path} is not a file; give the path of one table")
-    with reading(path), opened(path) as stream:
-        head = stream.read(4096)
-    if not head:
-        raise InputError(f"{path} is empty (0 bytes); fetch or write it again")
-    signatures = {b"SIMPLE  =": "fits", b"PAR1": "parquet", b"\x89HDF\r\n\x1a\n": "hdf5", b"# %ECSV": "ecsv"}
-    for signature, name in signatures.items():
-        if head.startswith(signature):
-            return name
-    if b"<VOTABLE" in head.upper():
-        return "votable"
-    if path.name.lower().removesuffix(".gz").endswith(".csv") and b"\x00" not in head:
-        return "csv"
-    raise InputError(f"{path} is of no known format; known: {', '.join(FORMATS)} (convert it, or name a CSV file .csv)")
+    if table is not None and name not in _MANY_TABLES:
+        raise InputError(f"{path} holds one table, of no name, not {table!r}; leave out --table")
+    masks = {n: f"{n}{_MASK}" for n in columns if f"{n}{_MASK}" in columns}
+    held = {n: unit for n, unit in columns.items() if n not in masks.values()}
+    return TableInfo(path, name, held, rows, found.table, masks, found.cautions, found.truncated)
 
 
 def read_frames(
@@ -189,11 +169,18 @@ def _require(path: Path, names: Iterable[str], known: Iterable[str]) -> None:
 
 def _counted(info: TableInfo, names: Sequence[str], chunk_rows: int) -> Iterator[pd.DataFrame]:
     rows = 0
-    for frame in FORMATS[info.format].frames(info.path, names, chunk_rows):
+    masks = {n: info.masks[n] for n in names if n in info.masks}
+    for frame in FORMATS[info.format].frames(info.path, info.table, [*names, *masks.values()], chunk_rows):
         rows += len(frame)
-        yield frame
+        yield _unmasked(frame, masks)[list(names)] if masks else frame
     if rows == 0:
         raise InputError(f"{info.path} is empty: {len(names)} columns, 0 rows; at least one row is needed")
+
+
+def _unmasked(frame: pd.DataFrame, masks: Mapping[str, str]) -> pd.DataFrame:
+    """The frame with what its masks hide missing."""
+    shown = {n: nullable(frame[n].to_numpy(), frame[mask].to_numpy(bool)) for n, mask in masks.items()}
+    return frame.assign(**shown)
 
 
 def _field(c: Column, *, complete: bool) -> Any:
@@ -329,7 +316,7 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pd.DataFra
     """
     names = _parquet_names(Path(path), columns)
     with reading(Path(path)), pq.ParquetFile(path, page_checksum_verification=True) as file:
-        return arrow_frame(file.read(columns=names))[names]
+        return arrow_frame(file.read(columns=names), str(path))[names]
 
 
 def iter_parquet(
@@ -356,7 +343,7 @@ def iter_parquet(
     InputError
         If the file cannot be read, a page fails its checksum, or a column is missing.
     """
-    return FORMATS["parquet"].frames(Path(path), _parquet_names(Path(path), columns), chunk_rows)
+    return FORMATS["parquet"].frames(Path(path), None, _parquet_names(Path(path), columns), chunk_rows)
 
 
 def _parquet_names(path: Path, columns: Sequence[str] | None) -> list[str]:

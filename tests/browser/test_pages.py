@@ -106,7 +106,7 @@ def test_a_run_from_the_form_takes_the_changed_parameters(house, page, pictures)
     found = ended(house, "nightly-train")
     assert found["state_type"] == "COMPLETED", found["state"]["message"]
     assert found["parameters"] == {"promote": False}
-    assert not (house.root / "champion.json").exists()
+    assert not (house.root / ".exsitu/champion.json").exists()
 
 
 def test_what_came_out_is_seen_without_a_log(house, page, pictures):
@@ -139,7 +139,7 @@ def test_a_promotion_from_the_form_starts_the_release(house, page, pictures):
     page.click("Submit")
     promoted = ended(house, "promote")
     assert promoted["state_type"] == "COMPLETED", promoted["state"]["message"]
-    assert (house.root / "champion.json").exists()
+    assert (house.root / ".exsitu/champion.json").exists()
     released = ended(house, "release")
     assert released["state_type"] == "COMPLETED", released["state"]["message"]
     page.go(f"{house.prefect}/runs/flow-run/{released['id']}", "Completed")

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from exsitu.cli import main
-from exsitu.tables import TableInfo, describe
+from exsitu.tables import describe
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,6 @@ def test_right_stars_are_not_warned_of_and_flags_are_counted(score, cases):
     assert lines[1].startswith("flags: ")
 
 
-@pytest.mark.skipif("cautions" not in TableInfo.__slots__, reason="readers do not give a file's cautions yet")
 def test_a_file_that_says_that_rows_are_missing_is_scored_with_a_warning(score, cases):
     found = score(cases / "tables" / "04_overflow.vot")
     assert found.exit_code == 0

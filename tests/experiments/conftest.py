@@ -11,6 +11,7 @@ import pytest
 import yaml
 from mock_folder import A_PARTICLE, ACCRETED, FIRST_ACCRETED, STARS, stars
 from numpy.typing import NDArray
+from project import REPOSITORY
 
 from exsitu.experiments.bench import Bench
 from exsitu.experiments.registry import chosen
@@ -19,7 +20,7 @@ from exsitu.experiments.samples import Surveys
 from exsitu.phase_space import frame
 from exsitu.provenance import read_json, write_json
 from exsitu.settings import Settings, load_settings
-from exsitu.stages.data import _digests
+from exsitu.stages.data_record import RECORD, record_of
 from exsitu.surveys.mock_files import describe_view, write_particle_ids
 from exsitu.tables import write_parquet
 
@@ -71,7 +72,7 @@ def make_data(folder: Path) -> Path:
         ids = np.arange(FIRST_ACCRETED, FIRST_ACCRETED + ACCRETED // A_PARTICLE)
         write_particle_ids(folder / "mocks" / galaxy, ids)
     _write_milky_way(folder / "milkyway")
-    write_json(folder / "data.json", {"identity": "a test's", "sha256": _digests(folder)})
+    write_json(folder / RECORD, record_of(folder, load_settings(REPOSITORY / "params.yaml", "quick")))
     return folder
 
 

@@ -54,8 +54,14 @@ def test_verify_with_audit_passes_and_prints_purity_and_efficiency(house: Path):
     assert "efficiency_accreted" in said.stdout
 
 
-def test_champion_file_names_the_adapted_weights(house: Path):
-    champion = _json(house / "champion.json")
+CHAMPION = ".exsitu/champion.json"
+
+
+def test_the_champion_of_the_checkout_has_the_adapted_weights_and_no_tracked_file_was_written(house: Path):
+    champion = _json(house / CHAMPION)
+    assert not (house / "champion.json").exists()
+    assert not (house / "promotions.jsonl").exists()
+    assert champion["promoted"]["git_revision"] == run(house, "git", "rev-parse", "HEAD").stdout.strip()
     assert champion["weights_sha256"] == _json(house / "build/adapted/model.json")["weights_sha256"]
     assert champion["cut"] == _json(house / "build/adapted/recipe.json")["cut"]
 
@@ -82,10 +88,10 @@ def test_dvc_says_nothing_to_do(house: Path):
 
 
 def test_promoting_twice_is_promoting_once(house: Path):
-    before = (house / "champion.json").read_bytes()
+    before = (house / CHAMPION).read_bytes()
     said = run(house, "exsitu", "promote")
     assert said.returncode == 0, said.stderr
-    assert (house / "champion.json").read_bytes() == before
+    assert (house / CHAMPION).read_bytes() == before
 
 
 def test_release_twice_under_one_version_is_refused(house: Path):
@@ -295,15 +301,15 @@ def test_the_watch_shows_what_it_found_by_input(house: Path, server: str):
 
 
 def test_a_promotion_starts_the_release_by_its_event(house: Path, server: str):
-    other = "zm_last" if _json(house / "champion.json")["variant"] != "zm_last" else "vm_last"
+    other = "zm_last" if _json(house / CHAMPION)["variant"] != "zm_last" else "vm_last"
     adapted = run(house, "exsitu", "adapt", "--variant", other, "--no-progress")
     assert adapted.returncode == 0, adapted.stderr
     reason = "to see the release follow"
     done = _finished(server, _start(server, "promote", force=True, reason=reason))
     assert done["state_type"] == "COMPLETED", done["state"]["message"]
-    champion = _json(house / "champion.json")
+    champion = _json(house / CHAMPION)
     assert champion["variant"] == other
-    logged = json.loads((house / "promotions.jsonl").read_text().splitlines()[-1])
+    logged = json.loads((house / ".exsitu/promotions.jsonl").read_text().splitlines()[-1])
     assert (logged["reason"], logged["flow_run"]) == (reason, done["id"])
     while not (followed := _runs_of(server, "release")):
         time.sleep(1)

@@ -4,12 +4,15 @@ import fnmatch
 import importlib.util
 import json
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from urllib.parse import parse_qs
 
 import pytest
 import yaml
+
+from exsitu.registry.place import fingerprint
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +49,22 @@ def test_a_busy_repository_is_waited_for(tasks: ModuleType, tmp_path: Path, monk
         "else: flag.touch(); print('Unable to acquire lock'); sys.exit(255)"
     )
     assert "done" in tasks.run_command(sys.executable, "-c", code)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "failed to reproduce 'data.dvc': missing data 'source': data",
+        "failed to reproduce 'prepare': [Errno 2] No such file or directory: '/home/me/exsitu/data'",
+    ],
+)
+def test_missing_data_of_a_fresh_clone_say_what_to_run(tasks: ModuleType, error: str):
+    code = f"import sys; print({error!r}); sys.exit(255)"
+    with pytest.raises(tasks.StageFailedError, match=r"\nexsitu: no data here: run `exsitu data` and `dvc add data`"):
+        tasks.run_command(sys.executable, "-c", code)
+    with pytest.raises(tasks.StageFailedError) as other:
+        tasks.run_command(sys.executable, "-c", "import sys; print('another data'); sys.exit(1)")
+    assert "no data here" not in str(other.value)
 
 
 def test_a_refusal_is_not_tried_again_and_a_crash_is(tasks: ModuleType):
@@ -178,6 +197,22 @@ def test_a_promoted_candidate_shows_its_criteria_and_is_a_change(tasks, shown, m
     assert tasks.promote.fn() is True
     assert said in shown["promotion"]
     assert "version 5" in shown["champion"]
+
+
+def test_a_promotion_of_this_checkout_alone_is_another_champion_too(tasks, shown, monkeypatch):
+    from exsitu.registry import Champion
+
+    committed = Champion("exsitu", "4", "a" * 32, "vm_last", 0.7, "b" * 64, "c" * 64, "d" * 64)
+    here = replace(committed, version="5", cut=0.8, promoted={"over": fingerprint(committed)})
+    Path("champion.json").write_text(json.dumps(asdict(committed)))
+    Path(".exsitu").mkdir()
+    writes = json.dumps(asdict(here))
+    command = tasks.run_command
+    code = f"open('.exsitu/champion.json', 'w').write({writes!r}); print('promoted')"
+    monkeypatch.setattr(tasks, "run_command", lambda *_: command(sys.executable, "-c", code))
+    assert tasks.promote.fn() is True
+    assert "version 5" in shown["champion"]
+    assert json.loads(Path("champion.json").read_text())["version"] == "4"
 
 
 def test_promoting_the_champion_or_a_dry_run_is_no_change(tasks, shown, monkeypatch):

@@ -59,6 +59,19 @@ def report(tmp_path):
     return lambda: json.loads((tmp_path / "gate.json").read_text())
 
 
+def test_where_there_is_no_folder_of_suites_those_of_the_registry_are_asked(tmp_path):
+    how = {"report": tmp_path / "gate.json", "suites": tmp_path / "expectations"}
+    table = good_table("gaia_survey")
+    gates.check(table, "gaia_survey", **how)
+    with pytest.raises(GateError, match="parallax"):
+        gates.check(table.drop(columns="parallax"), "gaia_survey", **how)
+    with pytest.raises(GateError, match="no suite"):
+        gates.check(table, "gaia_surveys", **how)
+    how["suites"].mkdir()  # a folder that lacks a suite is no reason to ask another
+    with pytest.raises(GateError, match="no suite"):
+        gates.check(table, "gaia_survey", **how)
+
+
 @pytest.mark.parametrize("suite", TABLES)
 def test_good_table_passes_whole_and_in_chunks(gate, report, suite):
     table = good_table(suite)

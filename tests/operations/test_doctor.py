@@ -1,10 +1,12 @@
 """The doctor finds what is out of order, names the remedy, and is content with a sound machine."""
 
+import shutil
 import socket
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
+from checkouts import make_checkout
 from project import free_port
 
 from exsitu import SILENCE
@@ -18,7 +20,9 @@ def root(tmp_path, repository, monkeypatch):
     """A sound checkout."""
     for name, value in SILENCE.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
     (tmp_path / "pyproject.toml").write_text((repository / "pyproject.toml").read_text())
+    make_checkout(tmp_path)
     return tmp_path
 
 
@@ -29,6 +33,16 @@ def wrong(root, **ports):
 
 def test_a_sound_machine_is_fine(root):
     assert wrong(root) == {}
+
+
+def test_a_folder_that_is_no_checkout_is_said_and_nothing_else(tmp_path, monkeypatch):
+    assert set(wrong(tmp_path)) == {"checkout"}
+    assert "cd there" in wrong(tmp_path)["checkout"]
+
+
+def test_what_is_wrong_with_the_checkout_comes_first(root):
+    shutil.rmtree(root / ".git")
+    assert set(wrong(root)) == {"git checkout"}
 
 
 def test_a_package_that_is_missing_or_not_as_pinned_is_named_with_its_pin():

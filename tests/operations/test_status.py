@@ -9,9 +9,11 @@ import pytest
 
 from exsitu.catalog.manifest import MANIFEST, SCHEMA_VERSION, release_files, signed
 from exsitu.operations import status as module
-from exsitu.operations.status import last_releases, stages_of, status
+from exsitu.operations.status import data_state, last_releases, stages_of, status
 from exsitu.provenance import write_json
 from exsitu.registry import Champion
+from exsitu.settings import load_settings
+from exsitu.stages.data_record import record_of
 
 CHAMPION = Champion("exsitu", "2", "a" * 32, "vm_last", 0.7, "b" * 64, "c" * 64, "d" * 64)
 
@@ -122,9 +124,35 @@ def test_a_release_without_a_manifest_does_not_verify(tmp_path):
     assert not found.verifies
 
 
-def test_an_empty_checkout_says_what_to_do_first(dvc, tmp_path):
+@pytest.fixture
+def settings(repository):
+    return load_settings(repository / "params.yaml")
+
+
+@pytest.fixture
+def looked(settings):
+    """Look at a folder."""
+    return lambda folder: status(
+        folder, settings, champion_file=folder / "champion.json", data=folder / "data", releases=folder / "releases"
+    )
+
+
+def test_data_are_current_stale_by_name_or_not_there(settings, tmp_path):
+    assert "`exsitu data` and `dvc add" in data_state(tmp_path, settings)
+    write_json(tmp_path / "data.json", record_of(tmp_path, settings))
+    assert data_state(tmp_path, settings) == "of these settings and this code"
+    heavier = settings.mocks.model_copy(update={"particle_mass_msun": 15000.0})
+    found = data_state(tmp_path, settings.model_copy(update={"mocks": heavier}))
+    assert found.startswith("stale: mocks.particle_mass_msun = 15000.0, made with 14000.0; `exsitu data` and `dvc add")
+    write_json(tmp_path / "data.json", {**record_of(tmp_path, settings), "identity": "older"})
+    assert data_state(tmp_path, settings).startswith("of these settings, but made by other code")
+    (tmp_path / "data.json").write_text("{")
+    assert "run `exsitu data` again" in data_state(tmp_path, settings)
+
+
+def test_an_empty_checkout_says_what_to_do_first(dvc, tmp_path, looked):
     dvc("{}")
-    found = status(tmp_path, champion_file=tmp_path / "champion.json", releases=tmp_path / "releases")
+    found = looked(tmp_path)
     text = found.text()
     assert "`exsitu promote` makes one" in text
     assert "`exsitu release SURVEY` makes one" in text
@@ -132,7 +160,7 @@ def test_an_empty_checkout_says_what_to_do_first(dvc, tmp_path):
     assert json.loads(json.dumps(found.as_dict()))["champion"] is None
 
 
-def test_a_champion_is_named_with_the_line_that_made_it(dvc, tmp_path):
+def test_a_champion_is_named_with_the_line_that_made_it(dvc, tmp_path, looked):
     dvc("{}")
     from dataclasses import asdict
 
@@ -141,17 +169,17 @@ def test_a_champion_is_named_with_the_line_that_made_it(dvc, tmp_path):
     write_json(tmp_path / "champion.json", asdict(CHAMPION))
     with added(tmp_path / "promotions.jsonl", [entry_of("promote", None, CHAMPION, reason="the first")]):
         pass
-    found = status(tmp_path, champion_file=tmp_path / "champion.json", releases=tmp_path)
+    found = looked(tmp_path)
     assert found.champion == CHAMPION
     assert "exsitu version 2 (vm_last" in found.text()
     assert "none -> version 2: the first" in found.text()
     assert json.loads(json.dumps(found.as_dict()))["last_promotion"]["reason"] == "the first"
 
 
-def test_a_damaged_champion_file_is_said_and_does_not_stop_the_rest(dvc, tmp_path):
+def test_a_damaged_champion_file_is_said_and_does_not_stop_the_rest(dvc, tmp_path, looked):
     dvc("{}")
     (tmp_path / "champion.json").write_text("{")
-    found = status(tmp_path, champion_file=tmp_path / "champion.json", releases=tmp_path)
+    found = looked(tmp_path)
     assert found.champion is None
     assert "is not JSON" in found.text()
 

@@ -11,7 +11,16 @@ from exsitu.errors import GateError, InputError
 from exsitu.provenance import read_json, sha256_file, write_json
 from exsitu.settings import Settings, load_settings
 from exsitu.stages import data as stage
-from exsitu.stages.data import data_identity, make_data, verified_digest, verify_data
+from exsitu.stages import data_record
+from exsitu.stages.data import make_data
+from exsitu.stages.data_record import (
+    data_identity,
+    data_settings,
+    is_current,
+    record_of,
+    verified_digest,
+    verify_data,
+)
 from exsitu.surveys.ananke import _REQUIRED as REQUIRED
 from exsitu.surveys.ananke import write_ananke
 from exsitu.tables import read_parquet, write_parquet
@@ -28,7 +37,7 @@ def written(tmp_path: Path, settings: Settings) -> Path:
     folder = tmp_path / "data"
     folder.mkdir()
     (folder / "stars.bin").write_bytes(bytes(range(256)) * 40)
-    write_json(folder / "data.json", {"identity": data_identity(settings), "sha256": stage._digests(folder)})
+    write_json(folder / "data.json", record_of(folder, settings))
     return folder
 
 
@@ -46,8 +55,8 @@ def test_identity_changes_with_the_size_of_the_mocks_and_not_with_training(setti
 
 
 def test_identity_changes_with_the_generator_and_not_with_what_python_caches(settings: Settings, tmp_path, monkeypatch):
-    package = shutil.copytree(stage._PACKAGE, tmp_path / "exsitu", ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(stage, "_PACKAGE", package)
+    package = shutil.copytree(data_record._PACKAGE, tmp_path / "exsitu", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(data_record, "_PACKAGE", package)
     before = data_identity(settings)
     (package / "mocks" / "__pycache__").mkdir()
     (package / "mocks" / "__pycache__" / "stars.cpython-311.pyc").write_bytes(b"cached")
@@ -57,41 +66,93 @@ def test_identity_changes_with_the_generator_and_not_with_what_python_caches(set
     assert data_identity(settings) != before
 
 
-def test_a_flipped_bit_is_found_and_the_file_named(written: Path):
+def other(settings: Settings, **changes) -> Settings:
+    """Settings of which some rooms differ: ``data={"galaxy_seed": 12}``."""
+    rooms = {room: getattr(settings, room).model_copy(update=change) for room, change in changes.items()}
+    return settings.model_copy(update=rooms)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"data": {"galaxy_seed": 12}}, "data.galaxy_seed = 12, made with 11"),
+        ({"mocks": {"particle_mass_msun": 15000.0}}, "mocks.particle_mass_msun = 15000.0, made with 14000.0"),
+        ({"quality": {"max_fractional_parallax_error": 0.2}}, "quality.max_fractional_parallax_error = 0.2, made with"),
+    ],
+)
+def test_data_of_other_settings_are_never_read(written: Path, settings: Settings, changes, words):
+    changed = other(settings, **changes)
+    assert not is_current(written, changed)
+    for read in (lambda: verify_data(written, changed), lambda: verified_digest(written / "stars.bin", changed)):
+        with pytest.raises(InputError, match="is not of these settings") as refusal:
+            read()
+        assert words in str(refusal.value)
+        assert "`exsitu data` and `dvc add" in str(refusal.value)
+        assert "\n" not in str(refusal.value)
+
+
+def test_data_of_other_code_are_read_and_that_is_said(written: Path, settings: Settings, caplog):
+    write_json(written / "data.json", {**read_json(written / "data.json"), "identity": "older"})
+    assert not is_current(written, settings)
+    assert len(verify_data(written, settings)) == 64
+    assert "was made by other code" in caplog.text
+
+
+def test_data_that_do_not_state_their_settings_are_read_only_where_all_is_as_it_was(written: Path, settings: Settings):
+    record = {name: held for name, held in read_json(written / "data.json").items() if name != "settings"}
+    write_json(written / "data.json", record)
+    assert len(verify_data(written, settings)) == 64
+    with pytest.raises(InputError, match="do not state by which settings"):
+        verify_data(written, other(settings, data={"galaxy_seed": 12}))
+
+
+def test_what_is_recorded_are_the_settings_that_decide_and_no_others(written: Path, settings: Settings):
+    assert read_json(written / "data.json")["settings"] == data_settings(settings)
+    assert len(verify_data(written, other(settings, training={"draws_per_star": 3}))) == 64
+
+
+def test_a_broken_record_is_no_reason_not_to_make_the_data_anew(written: Path, settings: Settings):
+    (written / "data.json").write_text("{")
+    assert not is_current(written, settings)
+
+
+def test_a_flipped_bit_is_found_and_the_file_named(written: Path, settings: Settings):
     content = bytearray((written / "stars.bin").read_bytes())
     content[5000] ^= 4
     (written / "stars.bin").write_bytes(content)
     with pytest.raises(InputError, match=r"stars\.bin"):
-        verify_data(written)
+        verify_data(written, settings)
 
 
-def test_a_survey_of_the_data_is_hashed_against_what_was_written_and_others_are_just_hashed(written: Path, tmp_path):
+def test_a_survey_of_the_data_is_hashed_against_what_was_written_and_others_are_just_hashed(
+    written: Path, tmp_path: Path, settings: Settings
+):
     (tmp_path / "mine.bin").write_bytes(b"mine")
-    assert verified_digest(tmp_path / "mine.bin") == sha256_file(tmp_path / "mine.bin")
-    assert verified_digest(written / "stars.bin") == sha256_file(written / "stars.bin")
+    assert verified_digest(tmp_path / "mine.bin", settings) == sha256_file(tmp_path / "mine.bin")
+    assert verified_digest(written / "stars.bin", settings) == sha256_file(written / "stars.bin")
     (written / "stars.bin").write_bytes(b"other")
     with pytest.raises(InputError, match=r"stars\.bin is not as when the data were made"):
-        verified_digest(written / "stars.bin")
+        verified_digest(written / "stars.bin", settings)
 
 
 @pytest.mark.parametrize("change", ["removed", "added"])
-def test_a_file_removed_or_added_is_found(written: Path, change: str):
+def test_a_file_removed_or_added_is_found(written: Path, settings: Settings, change: str):
     if change == "removed":
         (written / "stars.bin").unlink()
     else:
         (written / "more.bin").write_bytes(b"x")
     with pytest.raises(InputError, match=r"\.bin"):
-        verify_data(written)
+        verify_data(written, settings)
 
 
-def test_untouched_data_verify_to_one_digest(written: Path):
-    assert verify_data(written) == verify_data(written)
-    assert len(verify_data(written)) == 64
+def test_untouched_data_verify_to_one_digest(written: Path, settings: Settings):
+    assert verify_data(written, settings) == verify_data(written, settings)
+    assert len(verify_data(written, settings)) == 64
 
 
-def test_missing_data_say_what_to_run(tmp_path: Path):
+def test_missing_data_say_what_to_run(tmp_path: Path, settings: Settings):
     with pytest.raises(InputError, match="exsitu data"):
-        verify_data(tmp_path / "data")
+        verify_data(tmp_path / "data", settings)
 
 
 def test_a_maker_that_fails_leaves_the_old_data(written: Path, settings: Settings, tmp_path: Path, monkeypatch):

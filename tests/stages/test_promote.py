@@ -21,7 +21,7 @@ from exsitu.tables import write_parquet
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
 
 EVALUATION = {"auc": 0.95, "purity": 0.3, "efficiency_accreted": 0.5, "sum_chi2": 0.01, "passed": True, "reasons": []}
-FILE = Path("champion.json")
+FILE, LOG = Path("champion.json"), Path(".exsitu/promotions.jsonl")
 INPUTS = ("l", "b", "pmra", "pmdec", "parallax")
 
 
@@ -121,7 +121,7 @@ def test_a_better_candidate_passes_on_the_same_stars_and_becomes_champion(projec
     assert purity.passed
     assert purity.figures["gain"] > 5 * purity.figures["gain_error"]
     assert registry.read_champion(FILE).version == "2"
-    assert registry.read_log(Path("promotions.jsonl"))[-1].criteria == [c.as_dict() for c in found.verdict.criteria]
+    assert registry.read_log(LOG)[-1].criteria == [c.as_dict() for c in found.verdict.criteria]
 
 
 def test_a_worse_candidate_is_refused_by_name_and_the_champion_stays(project):
@@ -210,7 +210,7 @@ def test_real_stars_beyond_their_limit_refuse_the_candidate_even_without_a_champ
     found = run(model("adapted", weight=1.0))
     assert found.refused
     assert [c.name for c in found.verdict.failed] == ["real stars: members"]
-    assert not FILE.exists()
+    assert registry.find_champion(FILE) is None
 
 
 def test_a_named_file_of_real_stars_that_is_missing_is_an_error_and_no_pass(project):
@@ -224,7 +224,7 @@ def test_force_with_a_reason_promotes_the_worse_and_records_it(project):
     found = run(model("second", weight=1.0, blur=2.0), force=True, reason="first was trained on wrong labels")
     assert found.promoted
     assert not found.refused
-    entry = registry.read_log(Path("promotions.jsonl"))[-1]
+    entry = registry.read_log(LOG)[-1]
     assert (entry.forced, entry.reason) == (True, "first was trained on wrong labels")
 
 
@@ -265,7 +265,7 @@ def test_the_command_prints_each_criterion_and_ends_with_three_where_it_is_refus
     assert "pass         acceptance: purity: 0.3, must be at least" in done.output
     assert "not checked  real stars: cluster_members" in done.output
     assert "would be promoted; there is no champion" in done.output
-    assert not FILE.exists()
+    assert registry.find_champion(FILE) is None
     assert cli("promote").exit_code == 0
     shutil.rmtree("build/adapted")
     model("adapted", weight=1.0, blur=2.0)
@@ -289,6 +289,27 @@ def test_the_command_speaks_json(project):
     assert {c["name"] for c in found["criteria"]} >= {"acceptance: auc", "champion", "real stars: cluster_members"}
 
 
+def test_the_command_promotes_here_and_writes_champion_json_when_it_is_told_to(project):
+    model("adapted", weight=1.0)
+    done = cli("promote")
+    assert "promoted in this checkout alone: there is no champion.json yet; `exsitu promote --commit`" in done.output
+    assert not FILE.exists()
+    assert registry.read_champion(FILE).version == "1"
+    written = cli("promote", "--commit")
+    assert written.exit_code == 0, written.output
+    assert "champion.json names exsitu version 1" in written.output
+    assert "git commit champion.json and its log" in written.output
+    assert FILE.is_file()
+    assert Path("promotions.jsonl").is_file()
+    before = FILE.read_bytes()
+    again = cli("promote")
+    assert "in this checkout alone" not in again.output
+    refused = cli("promote", "--commit")
+    assert refused.exit_code == 1
+    assert "nothing to commit" in refused.output
+    assert FILE.read_bytes() == before
+
+
 def test_the_command_goes_back_and_forward(project):
     model("adapted", weight=1.0, blur=2.0)
     assert cli("promote").exit_code == 0
@@ -298,7 +319,7 @@ def test_the_command_goes_back_and_forward(project):
     done = cli("promote", "--to", "1", "--reason", "drift", "--json")
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["champion_version"] == "1"
-    assert registry.read_log(Path("promotions.jsonl"))[-1].reason == "drift"
+    assert registry.read_log(LOG)[-1].reason == "drift"
 
 
 @pytest.mark.parametrize(
@@ -309,6 +330,8 @@ def test_the_command_goes_back_and_forward(project):
         (("--to", "1", "--dry-run"), "--to goes back"),
         (("--to", "1", "--force", "--reason", "x"), "--to goes back"),
         (("--to", "1", "--run", "f" * 32), "--to goes back"),
+        (("--commit", "--dry-run"), "--commit writes"),
+        (("--commit", "--to", "1"), "--commit writes"),
     ],
 )
 def test_contradictions_are_refused_with_two(project, words, message):

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from exsitu.errors import InputError, SettingsError
-from exsitu.provenance import read_json, sha256_file, write_json
+from exsitu.provenance import read_json, write_json
 from exsitu.settings import load_settings
+from exsitu.stages.data_record import record_of
 from exsitu.stages.watch import watch
 from exsitu.tables import write_parquet
 
@@ -30,12 +31,12 @@ def stars(rows, seed, **shift):
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch):
+def project(tmp_path, monkeypatch, repository):
     """Training stars, data and a survey of stars like them."""
     monkeypatch.chdir(tmp_path)
     write_parquet(Path("build/samples/pretraining/training.parquet"), [stars(4000, 1)])
     write_parquet(Path("data/survey.parquet"), [stars(3000, 2)])
-    write_json(Path("data/data.json"), {"sha256": {"survey.parquet": sha256_file(Path("data/survey.parquet"))}})
+    write_json(Path("data/data.json"), record_of(Path("data"), load_settings(repository / "params.yaml")))
     return tmp_path
 
 

@@ -310,3 +310,28 @@ def test_real_halo_stars_without_errors_need_a_word(real_data, name, rows, missi
     assert len(found) == rows
     assert found["parallax_error"].isna().all()
     assert np.isfinite(found["feh"]).sum() > 0.9 * rows
+
+
+def test_a_survey_that_states_missing_rows_is_refused_unless_told(tmp_path):
+    from astropy.io.votable import from_table, writeto
+    from astropy.io.votable.tree import Info
+    from astropy.table import Table
+
+    document = from_table(Table.from_pandas(stars()))
+    document.resources[0].infos.append(Info(name="QUERY_STATUS", value="OVERFLOW"))
+    writeto(document, str(tmp_path / "t.vot"))
+    with pytest.raises(InputError, match=r"states QUERY_STATUS=OVERFLOW.*give --allow-truncated"):
+        read_survey(tmp_path / "t.vot")
+    assert len(pd.concat(read_survey(tmp_path / "t.vot", allow_truncated=True))) == 60
+
+
+def test_one_of_several_tables_is_read(tmp_path):
+    from astropy.io import fits
+    from astropy.table import Table
+
+    first, second = (fits.BinTableHDU(Table.from_pandas(stars(seed=seed)), name=f"S{seed}") for seed in (1, 2))
+    fits.HDUList([fits.PrimaryHDU(), first, second]).writeto(tmp_path / "t.fits")
+    with pytest.raises(InputError, match="several tables that could be meant"):
+        read_survey(tmp_path / "t.fits")
+    read = pd.concat(read_survey(tmp_path / "t.fits", table="S2"))
+    assert read["parallax"].tolist() == stars(seed=2)["parallax"].tolist()

@@ -16,8 +16,9 @@ import pandas as pd
 from exsitu.catalog.header import Header
 from exsitu.columns import Column, column
 from exsitu.errors import InputError
+from exsitu.formats import FORMATS, recognise
 from exsitu.provenance import publish_file
-from exsitu.tables import FORMATS, recognise, write_parquet
+from exsitu.tables import write_parquet
 
 NAMES = ("catalog.parquet", "catalog.fits", "catalog.vot")
 """The files of a catalog: the same rows and columns, three times."""
@@ -216,8 +217,8 @@ def read_catalog(path: Path) -> pd.DataFrame:
 def _read_rows(path: Path) -> pd.DataFrame:
     """All rows of a FITS or Parquet file, of which there may be none."""
     form = FORMATS[recognise(path)]
-    names = list(form.describe(path)[0])
-    frames = list(form.frames(path, names, _READ_ROWS))
+    names = list(form.describe(path, None).columns)
+    frames = list(form.frames(path, None, names, _READ_ROWS))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=names)
 
 

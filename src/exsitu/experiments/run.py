@@ -23,7 +23,7 @@ from exsitu.experiments.trial import Trial, in_order
 from exsitu.parallel import Job, run_jobs
 from exsitu.provenance import publish_folder, read_json, sha256_json, sha256_tree, write_json
 from exsitu.settings import Settings
-from exsitu.stages.data import verify_data
+from exsitu.stages.data_record import verify_data
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def run_experiments(
         If the data are not as they were made, or a training fails; the other trainings are finished first.
     """
     # Taken now: who edits the code while networks train gets results of the code that ran.
-    decided = {"data": verify_data(data), "code": [sha256_tree(_PACKAGE, pattern) for pattern in _CODE]}
+    decided = {"data": verify_data(data, settings), "code": [sha256_tree(_PACKAGE, pattern) for pattern in _CODE]}
     trials = {e.name: e.trials(settings) for e in experiments}
     seeded = {e.name: e.seeded(settings) for e in experiments}
     wanted = [

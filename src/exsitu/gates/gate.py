@@ -21,7 +21,8 @@ from exsitu.columns import nearest
 from exsitu.errors import GateError
 from exsitu.gates.reports import Finding, offending, summary, write_report
 from exsitu.gates.sampling import EvenSample
-from exsitu.gates.suites import PAIR_EXPECTATION, Expectation
+from exsitu.gates.suites import PAIR_EXPECTATION, TABLES, Expectation
+from exsitu.gates.suites import suites as suites_of_registry
 from exsitu.provenance import read_json
 from exsitu.quality import fractional_parallax_error
 
@@ -69,7 +70,7 @@ def check(
     report : Path
         Where the report goes: JSON there, and beside it the same in Markdown for people.
     suites : Path
-        Folder of the suites.
+        Folder of the suites; where there is none, they are those of the registry of columns.
 
     Raises
     ------
@@ -123,6 +124,8 @@ def checked(frames: Iterable[pd.DataFrame], suite: str, *, report: Path, suites:
 
 
 def _load(folder: Path, name: str) -> list[Expectation]:
+    if not folder.is_dir() and name in TABLES:  # outside the repository: what `write_suites` would write there
+        return list(suites_of_registry()[name]["expectations"])
     path = folder / f"{name}.json"
     if not path.is_file():
         known = sorted(p.stem for p in folder.glob("*.json"))

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exsitu.errors import InputError
+from exsitu.formats.hdf5 import refuse_endless
 from exsitu.labels.histories import Halos, Ids, Mask, Snapshot, oldest_first, require_array, require_ids
 from exsitu.provenance import publish_file
 from exsitu.table_formats import reading
@@ -289,6 +290,7 @@ def _opened(path: Path) -> Iterator[Any]:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"no file {path}; check the path, or write one as docs/histories.md shows")
+    refuse_endless(path)
     with reading(path), h5py.File(path, "r") as file, _naming(str(path)):
         version = file.attrs.get("format_version")
         if version != VERSION:

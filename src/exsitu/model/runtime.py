@@ -8,13 +8,20 @@ Modules that need the two write ``from exsitu.model.runtime import keras, tf``. 
 
 import contextlib
 import ctypes
+import logging
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
 
+from exsitu.errors import InputError
+
 __all__ = ["configure", "keras", "tf"]
 
+log = logging.getLogger(__name__)
+
+_EPSILON = 1e-7
+"""Keras's own, which the losses use."""
 _CHATTER = ("All log messages before absl::InitializeLog()", "cudart_stub.cc", "cuda_platform.cc")
 
 
@@ -61,6 +68,24 @@ with _without_chatter():
     import tensorflow as tf
 
     tf.config.list_physical_devices("GPU")  # looks for one now, and complains here where there is none
+
+
+def _require_engine() -> None:
+    """Refuse another engine; take back what a user's keras.json changes of the numbers."""
+    engine = keras.config.backend()
+    if engine != "tensorflow":
+        raise InputError(
+            f"Keras runs on {engine} in this process, and exsitu's networks need tensorflow: set "
+            "KERAS_BACKEND=tensorflow and start again"
+        )
+    if (keras.config.floatx(), keras.config.epsilon()) != ("float32", _EPSILON):
+        log.warning("Keras was set to %s and epsilon %g (keras.json): exsitu sets float32 and %g",
+                    keras.config.floatx(), keras.config.epsilon(), _EPSILON)  # fmt: skip
+        keras.config.set_floatx("float32")
+        keras.config.set_epsilon(_EPSILON)
+
+
+_require_engine()
 
 
 def configure(threads: int = 1) -> None:

@@ -6,16 +6,16 @@ import shutil
 import sys
 import tomllib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from exsitu import SILENCE
 from exsitu.errors import ExsituError
+from exsitu.operations.checkout import checkout_findings
+from exsitu.operations.finding import Finding
 from exsitu.operations.processes import require_free
 from exsitu.operations.servers import MLFLOW, PREFECT, states
 from exsitu.settings import Servers
@@ -26,49 +26,9 @@ _DISK_GIB = 5.0
 _WRITTEN = ("build", "data", "releases", "mlruns", ".prefect", ".servers")
 
 
-@dataclass(frozen=True)
-class Finding:
-    """
-    One thing the doctor looked at.
-
-    Parameters
-    ----------
-    name : str
-        What.
-    fine : bool
-        Whether it is as it should be.
-    detail : str
-        What was found, and the remedy where it is not fine.
-    """
-
-    name: str
-    fine: bool
-    detail: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """
-        Turn the finding into what JSON can hold.
-
-        Returns
-        -------
-        dict
-        """
-        return asdict(self)
-
-    def text(self) -> str:
-        """
-        Turn the finding into a line for people.
-
-        Returns
-        -------
-        str
-        """
-        return f"{'fine' if self.fine else 'WRONG':<6} {self.name}: {self.detail}"
-
-
 def doctor(root: Path, servers: Servers) -> list[Finding]:
     """
-    Look at Python, packages, telemetry, disk, permissions and ports.
+    Look at the checkout, Python, packages, telemetry, disk, permissions and ports.
 
     Parameters
     ----------
@@ -81,8 +41,12 @@ def doctor(root: Path, servers: Servers) -> list[Finding]:
     -------
     list of Finding
     """
+    if not (root / "pyproject.toml").is_file():
+        detail = f"{root.resolve()} is not the folder of the repository: cd there, then run exsitu doctor again"
+        return [Finding("checkout", fine=False, detail=detail)]
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return [
+        *checkout_findings(root),
         _python(project["requires-python"]),
         *versions(project["dependencies"]),
         *_commands(),

@@ -7,14 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import psutil
 
 from exsitu import SILENCE
 from exsitu.errors import InputError
-from exsitu.provenance import read_json, write_json
+from exsitu.provenance import read_record, write_json
 
 _PAUSE_S = 0.1
 
@@ -136,7 +136,11 @@ def find(name: str, folder: Path) -> Detached | None:
         None where it was never started, or was stopped; it may have ended by itself.
     """
     path = folder / f"{name}.json"
-    return Detached(**read_json(path)) if path.is_file() else None
+    if not path.is_file():
+        return None
+    names = tuple(part.name for part in fields(Detached))
+    held = read_record(path, *names, made_by="exsitu up")
+    return Detached(**{name: held[name] for name in names})
 
 
 def stop(process: Detached, folder: Path, *, patience_s: float = 20.0) -> bool:

@@ -10,8 +10,11 @@ from typing import Any
 
 from exsitu.catalog.manifest import read_manifest, release_files
 from exsitu.errors import ExsituError
+from exsitu.operations.record import differences
 from exsitu.operations.servers import State, states
-from exsitu.registry import Champion, Entry, log_file, read_champion, read_log
+from exsitu.registry import Champion, Entry, champion_source, find_champion, log_file, read_log
+from exsitu.settings import Settings
+from exsitu.stages.data_record import RECORD, differing_settings, is_current
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,10 @@ class Status:
     ----------
     stages : Stages
         What DVC says.
+    data : str
+        Whether the data are of the settings and the code there are now, in words.
+    differing : list of str
+        Why ``data.dvc`` and ``dvc.lock`` are not those of the commit, where they are not.
     champion : Champion or None
         The champion.
     champion_detail : str
@@ -94,6 +101,8 @@ class Status:
     """
 
     stages: Stages
+    data: str
+    differing: list[str]
     champion: Champion | None
     champion_detail: str
     last_promotion: Entry | None
@@ -118,7 +127,8 @@ class Status:
         -------
         str
         """
-        lines = [self.stages.text(), f"champion  {self.champion_detail}"]
+        lines = [f"data      {self.data}", self.stages.text(), *(f"record    {why}" for why in self.differing)]
+        lines.append(f"champion  {self.champion_detail}")
         if self.last_promotion is not None:
             lines.append(f"          {self.last_promotion.text()}")
         lines += [f"release   {release.version}: {release.detail}" for release in self.releases]
@@ -127,7 +137,7 @@ class Status:
         return "\n".join([*lines, *(f"server    {state.text()}" for state in self.servers)])
 
 
-def status(root: Path, *, champion_file: Path, releases: Path) -> Status:
+def status(root: Path, settings: Settings, *, champion_file: Path, data: Path, releases: Path) -> Status:
     """
     Look at a checkout; nothing is changed.
 
@@ -135,8 +145,12 @@ def status(root: Path, *, champion_file: Path, releases: Path) -> Status:
     ----------
     root : Path
         The checkout.
+    settings : Settings
+        By which the data should have been made.
     champion_file : Path
         File that names the champion.
+    data : Path
+        What the stage ``data`` made.
     releases : Path
         Folder of releases.
 
@@ -145,7 +159,46 @@ def status(root: Path, *, champion_file: Path, releases: Path) -> Status:
     Status
     """
     champion, detail, last = _champion(champion_file)
-    return Status(stages_of(root), champion, detail, last, last_releases(releases, champion), states(root))
+    return Status(
+        stages=stages_of(root),
+        data=data_state(data, settings),
+        differing=differences(root),
+        champion=champion,
+        champion_detail=detail,
+        last_promotion=last,
+        releases=last_releases(releases, champion),
+        servers=states(root),
+    )
+
+
+def data_state(folder: Path, settings: Settings) -> str:
+    """
+    Say whether data are of the settings and the code there are now.
+
+    Parameters
+    ----------
+    folder : Path
+        What the stage ``data`` made.
+    settings : Settings
+        The settings.
+
+    Returns
+    -------
+    str
+        In words, with what to run where they are not.
+    """
+    remake = f"`exsitu data` and `dvc add {folder}` make them anew"
+    if not (folder / RECORD).is_file():
+        return f"none in {folder}; {remake} (minutes), `dvc pull` fetches them where there is a remote"
+    try:
+        differing = differing_settings(folder, settings)
+    except ExsituError as error:
+        return str(error)
+    if differing:
+        return f"stale: {'; '.join(differing)}; {remake}"
+    if not is_current(folder, settings):
+        return f"of these settings, but made by other code; {remake}"
+    return "of these settings and this code"
 
 
 def stages_of(root: Path) -> Stages:
@@ -196,13 +249,15 @@ def _how(how: Any) -> str:
 
 
 def _champion(file: Path) -> tuple[Champion | None, str, Entry | None]:
-    if not file.is_file():
-        return None, "none yet; `exsitu promote` makes one", None
     try:
-        champion, entries = read_champion(file), read_log(log_file(file))
+        source, champion = champion_source(file), find_champion(file)
+        entries = read_log(log_file(source))
     except ExsituError as error:
         return None, str(error), None
-    return champion, str(champion), entries[-1] if entries else None
+    if champion is None:
+        return None, "none yet; `exsitu promote` makes one", None
+    where = "" if source == file else f", promoted in this checkout alone; `exsitu promote --commit` writes {file}"
+    return champion, f"{champion}{where}", entries[-1] if entries else None
 
 
 def last_releases(releases: Path, champion: Champion | None) -> list[LastRelease]:

@@ -11,9 +11,11 @@ from typing import Any
 from exsitu.errors import InputError, ReleaseError
 from exsitu.provenance import read_json, sha256_file
 from exsitu.settings import Tracking
-from exsitu.tracking import CARD, MODEL_FILES, WEIGHTS, download, find_run
+from exsitu.tracking import CARD, MODEL_FILES, WEIGHTS, connect, download, find_run
 
 CHAMPION_FILE = Path("champion.json")
+LOCAL = ".exsitu"
+"""Folder, beside ``champion.json`` and never in git, of what was promoted in this checkout and is not committed yet."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PATTERNS = {
@@ -82,9 +84,9 @@ class Champion:
         )
 
 
-def read_champion(path: Path = CHAMPION_FILE) -> Champion:
+def read_named(path: Path) -> Champion:
     """
-    Read and check ``champion.json``.
+    Read and check one champion file, whatever another says.
 
     Parameters
     ----------
@@ -105,7 +107,8 @@ def read_champion(path: Path = CHAMPION_FILE) -> Champion:
     except FileNotFoundError:
         raise InputError(f"no {path}: no model was promoted yet; run `exsitu promote` first") from None
     except ValueError as error:
-        raise InputError(f"{path} is not JSON ({error}); restore it with `git checkout -- {path}`") from None
+        remedy = f"remove {path}" if path.parent.name == LOCAL else f"restore it with `git checkout -- {path}`"
+        raise InputError(f"{error}; {remedy}") from None
     return champion_of(held, str(path))
 
 
@@ -193,13 +196,23 @@ def _holds(folder: Path, champion: Champion) -> bool:
 
 def _fetch(champion: Champion, tracking: Tracking) -> Path | None:
     """The model from MLflow's artefacts, as plain files: nothing of it is run."""
-    try:
-        found = find_run(tracking, champion.run_id)
-        folder = download(tracking, found.run_id, MODEL_FILES)
-    except InputError as error:
-        log.info("artefacts of run %s cannot be read: %s", champion.run_id, error)
-        return None
-    if _holds(folder, champion):
-        return folder
-    shutil.rmtree(folder.parent, ignore_errors=True)
+    for run_id in dict.fromkeys((champion.run_id, *_runs_with(champion, tracking))):
+        try:
+            folder = download(tracking, find_run(tracking, run_id).run_id, MODEL_FILES)
+        except InputError as error:
+            log.info("artefacts of run %s cannot be read: %s", run_id, error)
+            continue
+        if _holds(folder, champion):
+            return folder
+        shutil.rmtree(folder.parent, ignore_errors=True)
     return None
+
+
+def _runs_with(champion: Champion, tracking: Tracking) -> list[str]:
+    """Runs of this store whose registered models have the same weights: those of a champion that came by git."""
+    try:
+        client = connect(tracking, create=False)
+    except InputError:
+        return []
+    wanted = f"name = '{champion.name}' and tags.weights_sha256 = '{champion.weights_sha256}'"
+    return [str(version.run_id) for version in client.search_model_versions(wanted)]

@@ -4,15 +4,21 @@ import json
 import logging
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from exsitu.errors import InputError, PromotionError
-from exsitu.provenance import code_digest, git_revision, read_json, write_json
+from exsitu.provenance import code_digest, git_revision, read_record, write_json
 from exsitu.registry import audit
-from exsitu.registry.champion import CHAMPION_FILE, Champion, champion_of, find_weights, read_champion
+from exsitu.registry.champion import (
+    CHAMPION_FILE,
+    Champion,
+    champion_of,
+    find_weights,
+)
+from exsitu.registry.place import OVER, Place
 from exsitu.registry.policy import Verdict
 from exsitu.registry.versions import (
     CANDIDATE,
@@ -108,7 +114,7 @@ def nominate(tracking: Tracking, candidate: Candidate, verdict: Verdict) -> str:
     """
     entry = _entry(tracking, candidate)
     client = connect(tracking, create=True)
-    with file_lock(_lock(tracking)):
+    with promotion_lock(tracking):
         version = registered_version(client, entry, candidate.folder)
         _nominate(client, entry.name, version, verdict)
     return version
@@ -120,8 +126,20 @@ def _nominate(client: Client, name: str, version: str, verdict: Verdict) -> None
     client.set_registered_model_alias(name, CANDIDATE, version)
 
 
-def _lock(tracking: Tracking) -> Path:
-    return tracking.artifacts.parent / ".promote.lock"
+def promotion_lock(tracking: Tracking) -> AbstractContextManager[None]:
+    """
+    Let one promotion at a time through.
+
+    Parameters
+    ----------
+    tracking : Tracking
+        Settings; the lock lies beside the artefacts.
+
+    Returns
+    -------
+    context manager
+    """
+    return file_lock(tracking.artifacts.parent / ".promote.lock")
 
 
 def promote(
@@ -133,6 +151,7 @@ def promote(
     verdict: Verdict | None = None,
     force: bool = False,
     reason: str | None = None,
+    local: bool = False,
 ) -> Champion:
     """
     Make a model champion, if it passed and nobody else promoted one meanwhile.
@@ -144,7 +163,7 @@ def promote(
     candidate : Candidate
         The model.
     champion_file : Path
-        File to write; the log of promotions lies beside it.
+        File that names the champion; the log of promotions lies beside it.
     expected : Champion or None
         Champion read when the decision was made; None where there was none.
     verdict : Verdict, optional
@@ -153,6 +172,9 @@ def promote(
         Overrule what failed; needs a reason.
     reason : str, optional
         Why, for the log.
+    local : bool
+        Leave `champion_file` and its log as they are, and keep the promotion in this checkout until
+        `exsitu.registry.commit` writes it there.
 
     Returns
     -------
@@ -184,24 +206,30 @@ def promote(
         raise PromotionError("a forced promotion needs a reason for the log; give --reason TEXT")
     entry = _entry(tracking, candidate)
     client = connect(tracking, create=True)
-    with file_lock(_lock(tracking)):
-        held = read_champion(champion_file) if champion_file.is_file() else None
+    with promotion_lock(tracking):
+        place = Place.of(champion_file, local=local)
+        held, lacking = place.champion, place.lacking()
         alias = aliased_champion(client, tracking.model_name)
-        lacking = audit.missing_entries(audit.log_file(champion_file), held)
-        if held is not None and _settled(held, alias, entry):
-            with _logged(champion_file, lacking):
+        if held is not None and _settled(held, alias, entry, local=local):
+            with _logged(place.target, lacking):
                 return held
-        _require_expected(held, alias, expected, entry, champion_file)
+        _require_expected(place, alias, expected, entry)
         known = held is not None and held.identity == entry.identity
-        if held is not None and known:  # a fresh clone: the file is right, and stays what it was but for the version
+        if held is not None and known:  # a fresh clone: the file is right; elsewhere it learns the registry's version
             entry = _replaced(entry, promoted=held.promoted, evaluation=held.evaluation)
+        elif local:
+            entry = _replaced(entry, promoted={**entry.promoted, OVER: place.fingerprint})
         entry = _replaced(entry, version=registered_version(client, entry, candidate.folder))
         _nominate(client, entry.name, entry.version, verdict)
         criteria = [criterion.as_dict() for criterion in verdict.criteria]
         made = [] if known else [
             audit.entry_of("promote", held, entry, reason=reason, forced=bool(failed), criteria=criteria)
         ]  # fmt: skip
-        crowned = _crown(client, entry, champion_file, alias, [*lacking, *made])
+        crowned = _crown(client, entry, None if known and local else place.target, alias, [*lacking, *made])
+    if known and local:
+        log.info("%s is the champion of %s; the registry here has it as version %s", crowned.variant, champion_file,
+                 crowned.version)  # fmt: skip
+        return held or crowned
     if known:
         log.warning("%s was champion in %s but not in the registry: both say version %s now", crowned.variant,
                     champion_file, crowned.version)  # fmt: skip
@@ -215,6 +243,7 @@ def restore(
     champion_file: Path = CHAMPION_FILE,
     folders: Sequence[Path],
     reason: str | None = None,
+    local: bool = False,
 ) -> Champion:
     """
     Make a version champion again that was champion before; no criterion is asked.
@@ -226,11 +255,13 @@ def restore(
     version : str
         Number in the registry.
     champion_file : Path
-        File to write; the log of promotions lies beside it.
+        File that names the champion; the log of promotions lies beside it.
     folders : sequence of Path
         Folders where its weights may lie, tried before its run's artefacts.
     reason : str, optional
         Why, for the log.
+    local : bool
+        As of `promote`.
 
     Returns
     -------
@@ -247,20 +278,22 @@ def restore(
         If its weights are nowhere: no release could be made with it.
     """
     client = connect(tracking, create=False)
-    with file_lock(_lock(tracking)):
+    with promotion_lock(tracking):
         entry = past_champion(client, tracking.model_name, version)
         weights = find_weights(entry, folders, tracking)
         if weights not in folders:
             shutil.rmtree(weights.parent, ignore_errors=True)  # a copy fetched from MLflow: it can be had
-        held = read_champion(champion_file) if champion_file.is_file() else None
+        place = Place.of(champion_file, local=local)
+        held, lacking = place.champion, place.lacking()
         alias = aliased_champion(client, tracking.model_name)
-        lacking = audit.missing_entries(audit.log_file(champion_file), held)
-        if held is not None and _settled(held, alias, entry):
-            with _logged(champion_file, lacking):
+        if held is not None and _settled(held, alias, entry, local=local):
+            with _logged(place.target, lacking):
                 return held
-        _require_expected(held, alias, held, entry, champion_file)
+        _require_expected(place, alias, held, entry)
+        promoted = {name: told for name, told in entry.promoted.items() if name != OVER}
+        entry = _replaced(entry, promoted={**promoted, OVER: place.fingerprint} if local else promoted)
         made = audit.entry_of("rollback", held, entry, reason=reason)
-        return _crown(client, entry, champion_file, alias, [*lacking, made])
+        return _crown(client, entry, place.target, alias, [*lacking, made])
 
 
 @contextmanager
@@ -272,9 +305,10 @@ def _logged(champion_file: Path, entries: list[audit.Entry]) -> Iterator[None]:
         yield
 
 
-def _settled(held: Champion, alias: Champion | None, entry: Champion) -> bool:
-    """Whether file and registry already agree that the candidate is champion."""
-    return alias is not None and held.identity == alias.identity == entry.identity and held.version == alias.version
+def _settled(held: Champion, alias: Champion | None, entry: Champion, *, local: bool) -> bool:
+    """Whether file and registry already agree that the candidate is champion; versions are each registry's own."""
+    agreed = alias is not None and held.identity == alias.identity == entry.identity
+    return agreed and alias is not None and (local or held.version == alias.version)
 
 
 def _replaced(entry: Champion, **changes: Any) -> Champion:
@@ -296,7 +330,7 @@ def _entry(tracking: Tracking, candidate: Candidate) -> Champion:
     for name in (WEIGHTS, CARD):
         if not (candidate.folder / name).is_file():
             raise InputError(f"no {candidate.folder / name}; give the folder that `exsitu adapt` wrote")
-    card = read_json(candidate.folder / CARD)
+    card = read_record(candidate.folder / CARD, "digest", "weights_sha256", made_by="exsitu adapt")
     require_weights(candidate.folder, card["weights_sha256"])
     run = find_run(tracking, candidate.run_id)
     if "data_digest" not in run.tags:
@@ -316,15 +350,14 @@ def _entry(tracking: Tracking, candidate: Candidate) -> Champion:
     return champion_of(held, f"candidate of run {candidate.run_id}")
 
 
-def _require_expected(
-    held: Champion | None, alias: Champion | None, expected: Champion | None, entry: Champion, file: Path
-) -> None:
+def _require_expected(place: Place, alias: Champion | None, expected: Champion | None, entry: Champion) -> None:
     """Compare before set: the file must say what the caller read, and the registry must not say another."""
+    held, file = place.champion, place.file
     if held != expected:
         now = f"{held} is champion now" if held else "there is no champion now"
         was = f"{expected}" if expected else "none"
         raise PromotionError(f"{now}; when this promotion began it was {was}: compare again, then promote again")
-    agreed = alias is None or (held is not None and alias.identity == held.identity)
+    agreed = alias is None or place.names(alias)
     if not agreed and alias is not None and alias.identity != entry.identity:
         raise PromotionError(
             f"the registry says {alias} is champion now, {file} says {held or 'nothing'}: a promotion was cut off, or "
@@ -333,7 +366,9 @@ def _require_expected(
         )
 
 
-def _crown(client: Client, entry: Champion, file: Path, alias: Champion | None, entries: list[audit.Entry]) -> Champion:
+def _crown(
+    client: Client, entry: Champion, file: Path | None, alias: Champion | None, entries: list[audit.Entry]
+) -> Champion:
     """Registry first, file and log last; if they cannot be written, the alias goes back to where it was."""
     name, version = entry.name, entry.version
     client.set_model_version_tag(name, version, "promoted_over", alias.version if alias else "none")
@@ -344,8 +379,9 @@ def _crown(client: Client, entry: Champion, file: Path, alias: Champion | None, 
         client.set_model_version_tag(name, version, f"promotion/{line.when}", told)
     client.set_registered_model_alias(name, CHAMPION, version)
     try:
-        with _logged(file, entries):
-            write_json(file, asdict(entry))
+        if file is not None:
+            with _logged(file, entries):
+                write_json(file, asdict(entry))
     except BaseException:
         if alias is None:
             client.delete_registered_model_alias(name, CHAMPION)

@@ -9,7 +9,7 @@ import pandas as pd
 from exsitu import tracking
 from exsitu.columns import nearest
 from exsitu.errors import SettingsError
-from exsitu.provenance import publish_folder, read_json, sha256_file, sha256_json, write_json
+from exsitu.provenance import publish_folder, sha256_file, sha256_json, write_json
 from exsitu.settings import Settings
 from exsitu.stages.evaluate import read_evaluation
 from exsitu.stages.learning import (
@@ -33,6 +33,7 @@ def adapt(
     *,
     variant: str | None = None,
     stars: Sequence[Path] = (),
+    allow_truncated: bool = False,
     samples: Path,
     pretrained: Path,
     evaluation: Path,
@@ -51,6 +52,8 @@ def adapt(
         Recipe to apply instead of the best.
     stars : sequence of Path
         Files of stars with [Fe/H] to learn from, in any format exsitu reads; the sample ``adaptation`` otherwise.
+    allow_truncated : bool
+        Learn from files that state that rows are missing.
     samples : Path
         What ``prepare`` wrote.
     pretrained : Path
@@ -75,8 +78,10 @@ def adapt(
     from exsitu.model.network import load_model
 
     recipe = _recipe(read_evaluation(evaluation), variant)
-    sample = _labelled(settings, stars) if stars else read_sample(samples / "adaptation")
-    network, card = load_model(pretrained, weights_sha256=read_json(pretrained / "model.json")["weights_sha256"])
+    sample = (
+        _labelled(settings, stars, allow_truncated=allow_truncated) if stars else read_sample(samples / "adaptation")
+    )
+    network, card = load_model(pretrained)
     with tracking.start_run(
         settings.tracking,
         "transfer",
@@ -111,12 +116,18 @@ def _recipe(evaluation: dict[str, Any], variant: str | None) -> dict[str, Any]:
     return {"variant": name, "cut": found["cut"], "evaluation": {**found, "target": evaluation["target"]}}
 
 
-def _labelled(settings: Settings, stars: Sequence[Path]) -> Sample:
+def _labelled(settings: Settings, stars: Sequence[Path], *, allow_truncated: bool = False) -> Sample:
     """Stars of several files as one sample; missing parallax errors are taken as they are, as the label needs none."""
     frames = [
         frame
         for path in stars
-        for frame in read_survey(path, required=("feh",), chunk_rows=settings.chunk_rows, allow_missing_errors=True)
+        for frame in read_survey(
+            path,
+            required=("feh",),
+            chunk_rows=settings.chunk_rows,
+            allow_missing_errors=True,
+            allow_truncated=allow_truncated,
+        )
     ]
     parts = labelled_sample(settings, pd.concat(frames, ignore_index=True))
     digest = sha256_json([sha256_file(path) for path in stars])

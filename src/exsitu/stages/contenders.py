@@ -11,7 +11,7 @@ from typing import Any
 from exsitu import tracking
 from exsitu.columns import nearest
 from exsitu.errors import InputError
-from exsitu.provenance import read_json
+from exsitu.provenance import read_json, read_record
 from exsitu.settings import Settings
 from exsitu.tracking import CARD, MODEL_FILES, TrackedRun
 
@@ -140,12 +140,12 @@ def _differ_in_seed(members: Sequence[Contender]) -> bool:
 def _find(settings: Settings, run: str, variants: Path, copies: contextlib.ExitStack) -> Contender:
     for folder in (Path(run), variants / run):
         if (folder / CARD).is_file():
-            card = read_json(folder / CARD)
+            card = read_record(folder / CARD, "digest", "weights_sha256", made_by="exsitu transfer")
             return Contender(folder, card, _cut(folder), _run_of(settings, card))
     tracked = tracking.find_run(settings.tracking, run if _RUN_ID.fullmatch(run) else _latest(settings, run, variants))
     folder = tracking.download(settings.tracking, tracked.run_id, MODEL_FILES)
     copies.callback(shutil.rmtree, folder.parent, ignore_errors=True)
-    card = read_json(folder / CARD)
+    card = read_record(folder / CARD, "digest", "weights_sha256", made_by="exsitu transfer")
     if "cut" not in tracked.metrics:
         raise InputError(f"run {tracked.run_id} ({tracked.name}) recorded no score cut: it did not get to its end")
     if card["weights_sha256"] != tracked.tags.get("weights_sha256"):

@@ -9,26 +9,13 @@ import pandas as pd
 from exsitu import gates
 from exsitu.errors import InputError
 from exsitu.parallel import Job, run_jobs
-from exsitu.provenance import publish_folder, read_json, sha256_file, sha256_json, sha256_tree, write_json
+from exsitu.provenance import publish_folder, write_json
 from exsitu.samples import passes_quality_cut
 from exsitu.settings import Galaxy, Mocks, Settings
+from exsitu.stages.data_record import RECORD, data_identity, is_current, record_of
 from exsitu.tables import iter_parquet, write_parquet
 
 log = logging.getLogger(__name__)
-
-_MANIFEST = "data.json"
-_PACKAGE = Path(__file__).parents[1]
-_MAKERS = (
-    "mocks/*.py",
-    "mocks/*.npz",
-    "surveys/*.py",
-    "tables.py",
-    "columns.py",
-    "phase_space.py",
-    "draws.py",
-    "elementary.py",
-    "quality.py",
-)
 
 
 def make_data(
@@ -66,102 +53,14 @@ def make_data(
     InputError
         If files named in the settings are missing or cannot be read.
     """
-    identity = data_identity(settings)
-    if _is_current(output, identity):
-        log.info("%s is present and current (identity %s…): left alone", output, identity[:12])
+    if is_current(output, settings):
+        log.info("%s is present and current (identity %s…): left alone", output, data_identity(settings)[:12])
         return False
     with publish_folder(output, replace=True) as staged:
         run_jobs(_makers(settings, kept, staged), progress=progress)
         _check_all(staged, reports, suites, progress=progress)
-        write_json(staged / _MANIFEST, {"identity": identity, "sha256": _digests(staged)})
+        write_json(staged / RECORD, record_of(staged, settings))
     return True
-
-
-def data_identity(settings: Settings) -> str:
-    """
-    Digest of all that decides what the data are: the settings that matter and the code that makes them.
-
-    Parameters
-    ----------
-    settings : Settings
-        The settings.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
-    """
-    told = settings.model_dump(mode="json", include={"data", "quality", "mocks", "milky_way"})
-    return sha256_json({"settings": told, "code": [sha256_tree(_PACKAGE, pattern) for pattern in _MAKERS]})
-
-
-def verify_data(folder: Path) -> str:
-    """
-    Re-hash the data and compare with what was written when they were made.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder of data.
-
-    Returns
-    -------
-    str
-        Digest of the data as a whole, 64 hexadecimal digits.
-
-    Raises
-    ------
-    InputError
-        If there are no data, or a file is not what was written; DVC says "up to date" of a corrupted cache, so
-        every stage that reads data asks this first.
-    """
-    if not (folder / _MANIFEST).is_file():
-        raise InputError(f"no data in {folder}: run `exsitu data`, or `dvc pull` where there is a remote")
-    written = read_json(folder / _MANIFEST)["sha256"]
-    found = _digests(folder)
-    wrong = sorted(name for name in {*written, *found} if found.get(name) != written.get(name))
-    if wrong:
-        raise InputError(f"{folder}: {', '.join(wrong)} not as when the data were made; remove {folder} and remake it")
-    return sha256_json(written)
-
-
-def verified_digest(path: Path) -> str:
-    """
-    Hash a file; where it is one of the data, compare with what was written when they were made.
-
-    Parameters
-    ----------
-    path : Path
-        A survey, of the data or from elsewhere.
-
-    Returns
-    -------
-    str
-        Its SHA-256, 64 hexadecimal digits.
-
-    Raises
-    ------
-    InputError
-        If it is one of the data and not what was written.
-    """
-    found = sha256_file(path)
-    for folder in path.parents:
-        if (folder / _MANIFEST).is_file():
-            written = read_json(folder / _MANIFEST).get("sha256", {}).get(path.relative_to(folder).as_posix(), found)
-            if written != found:
-                raise InputError(f"{path} is not as when the data were made; remove {folder} and remake it")
-            break
-    return found
-
-
-def _digests(folder: Path) -> dict[str, str]:
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != _MANIFEST)
-    return {p.relative_to(folder).as_posix(): sha256_file(p) for p in files}
-
-
-def _is_current(folder: Path, identity: str) -> bool:
-    manifest = folder / _MANIFEST
-    return manifest.is_file() and read_json(manifest)["identity"] == identity
 
 
 def _makers(settings: Settings, kept: Path | None, folder: Path) -> list[Job]:

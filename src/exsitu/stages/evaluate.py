@@ -9,9 +9,8 @@ from typing import Any
 import pandas as pd
 
 from exsitu import tracking
-from exsitu.errors import InputError
 from exsitu.evaluation.metrics import roc, selection_counts, shortfalls, summary
-from exsitu.provenance import publish_folder, read_json, sha256_file, write_json
+from exsitu.provenance import publish_folder, read_record, sha256_file, write_json
 from exsitu.settings import Settings
 from exsitu.stages.kept_scores import SCORES
 from exsitu.stages.learning import parameters
@@ -80,9 +79,7 @@ def evaluate(settings: Settings, *, samples: Path, variants: Path, output: Path,
 
 
 def _measured(folder: Path, settings: Settings) -> dict[str, Any]:
-    if not (folder / "metrics.json").is_file():
-        raise InputError(f"no {folder / 'metrics.json'}: run `exsitu transfer {folder.name}` first")
-    metrics: dict[str, Any] = read_json(folder / "metrics.json")
+    metrics = read_record(folder / "metrics.json", made_by=f"exsitu transfer {folder.name}")
     reasons = shortfalls(metrics, settings.evaluation.acceptance)
     return {**metrics, "passed": not reasons, "reasons": reasons}
 
@@ -152,10 +149,7 @@ def read_evaluation(folder: Path) -> dict[str, Any]:
     InputError
         If nothing was evaluated yet.
     """
-    if not (folder / "evaluation.json").is_file():
-        raise InputError(f"no {folder / 'evaluation.json'}: run `exsitu evaluate` first")
-    found: dict[str, Any] = read_json(folder / "evaluation.json")
-    return found
+    return read_record(folder / "evaluation.json", "variants", "best", "passed", made_by="exsitu evaluate")
 
 
 def comparison(outcome: Mapping[str, Any]) -> pd.DataFrame:
@@ -222,7 +216,8 @@ def run_ids(runs: Path) -> dict[str, str]:
     dict of str to str
         Run id by stage: ``pretrain``, ``transfer-zm_last``, …, ``evaluate``, ``adapted``.
     """
-    return {path.stem: str(read_json(path)["run_id"]) for path in sorted(runs.glob("*.json"))}
+    notes = {path.stem: read_record(path, "run_id", made_by="dvc repro") for path in sorted(runs.glob("*.json"))}
+    return {name: str(note["run_id"]) for name, note in notes.items()}
 
 
 def _draw(settings: Settings, samples: Path, variants: Path, outcome: Mapping[str, Any], folder: Path) -> None:

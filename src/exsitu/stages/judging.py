@@ -10,7 +10,7 @@ import pandas as pd
 
 from exsitu.errors import InputError, ReleaseError
 from exsitu.evaluation.jackknife import Resampled, resampled, sky_groups
-from exsitu.provenance import read_json
+from exsitu.provenance import read_record
 from exsitu.registry import (
     Champion,
     Criterion,
@@ -75,7 +75,7 @@ def _against_champion(
 ) -> list[Criterion]:
     if champion is None:
         return [Criterion("champion", passed=None, detail="there is none yet; acceptance alone decides")]
-    card = read_json(folder / "model.json")
+    card = read_record(folder / "model.json", "digest", "weights_sha256", made_by="exsitu adapt")
     if (card["digest"], card["weights_sha256"], cut) == champion.identity:
         return [Criterion("champion", passed=None, detail="the candidate is the champion")]
     try:
@@ -127,7 +127,7 @@ def _on_real_stars(settings: Settings, name: str, stars: RealStars, folder: Path
         stars.path,
         data_release=stars.release,
         model=folder,
-        cut=float(read_json(folder / "recipe.json")["cut"]),
+        cut=float(read_record(folder / "recipe.json", "cut", made_by="exsitu adapt")["cut"]),
         allow_missing_errors=stars.allow_missing_errors,
         champion_file=Path(),
         models=(),

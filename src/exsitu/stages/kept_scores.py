@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from exsitu.provenance import read_json, sha256_file
+from exsitu.provenance import read_record, sha256_file
 from exsitu.tables import read_parquet, write_parquet
 from exsitu.tracking import CARD, WEIGHTS
 
@@ -64,5 +64,5 @@ def _origin(folder: Path, sample_sha256: str) -> dict[str, str]:
     return {
         "sample_sha256": sample_sha256,
         "weights_sha256": sha256_file(folder / WEIGHTS),
-        "model_digest": str(read_json(folder / CARD)["digest"]),
+        "model_digest": str(read_record(folder / CARD, "digest", made_by="exsitu transfer")["digest"]),
     }

@@ -18,7 +18,7 @@ from exsitu.mocks.check.labels import label_numbers
 from exsitu.mocks.check.reading import describe_survey, look_around, percent_in_common, survey_path, viewpoints_in
 from exsitu.mocks.galaxies import GALAXIES, GalaxyModel, galaxy_model
 from exsitu.mocks.particles import FIRST_SATELLITE, Particles
-from exsitu.provenance import publish_file, publish_folder, read_json, write_json
+from exsitu.provenance import publish_file, publish_folder, read_record, write_json
 from exsitu.settings import Galaxy, Mocks, Settings
 from exsitu.surveys.mock_files import described_sun
 from exsitu.tables import iter_parquet
@@ -361,7 +361,7 @@ def _progenitors(folder: Path, model: GalaxyModel | None, stars: pd.DataFrame) -
 
     if model is None or not (folder / PROGENITORS).is_file():
         return None
-    satellites = satellites_of(model, int(read_json(folder / MODEL)["seed"]))
+    satellites = satellites_of(model, int(read_record(folder / MODEL, "seed", made_by="exsitu mocks make")["seed"]))
     names = [satellite.name if n < len(model.satellites) else _DWARFS for n, satellite in enumerate(satellites)]
     ids, numbers = read_particle_ids(folder / IDS), np.load(folder / PROGENITORS, allow_pickle=False)
     order = np.argsort(ids)

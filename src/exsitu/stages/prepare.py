@@ -31,7 +31,7 @@ from exsitu.samples import (
     with_velocities,
 )
 from exsitu.settings import Settings
-from exsitu.stages.data import verify_data
+from exsitu.stages.data_record import verify_data
 from exsitu.surveys.crossmatch import by_best_neighbour, by_position, read_neighbours
 from exsitu.surveys.mock_files import survey_sun
 from exsitu.surveys.reader import read_survey
@@ -72,9 +72,9 @@ def prepare(settings: Settings, *, data: Path, output: Path, reports: Path, suit
     GateError
         If a sample fails the suite ``training_sample``; nothing is written then.
     InputError
-        If the data are not as they were made, or too few for the sizes wanted.
+        If the data are not as they were made, of other settings, or too few for the sizes wanted.
     """
-    digest = verify_data(data)
+    digest = verify_data(data, settings)
     samples = {**_pretraining(settings, data), **_target(settings, data), **_adaptation(settings, data)}
     for name, frame in samples.items():
         log.info("%-24s %9d stars %s", name, len(frame), _fractions(frame))

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from exsitu import registry, tracking
-from exsitu.errors import InputError, PromotionError
-from exsitu.provenance import read_json
-from exsitu.registry import Candidate, Champion, Verdict, read_champion
+from exsitu.errors import PromotionError
+from exsitu.provenance import read_record
+from exsitu.registry import Candidate, Champion, Verdict
 from exsitu.settings import Settings
 from exsitu.stages.judging import judge
 
@@ -31,6 +31,8 @@ class Outcome:
         Whether the candidate is champion now.
     dry_run : bool
         Whether nothing was to be changed.
+    committed : str or None
+        What ``champion.json`` says, for people, where the champion is another that was promoted in this checkout.
     """
 
     champion: Champion | None
@@ -38,6 +40,7 @@ class Outcome:
     candidate: str
     promoted: bool
     dry_run: bool = False
+    committed: str | None = None
 
     @property
     def refused(self) -> bool:
@@ -58,6 +61,7 @@ class Outcome:
             "dry_run": self.dry_run,
             "promoted": self.promoted,
             "champion_version": version,
+            "committed": self.committed is None,
             **self.verdict.as_dict(),
         }
 
@@ -79,6 +83,8 @@ class Outcome:
             lines.append(f"refused ({failed}); {now}. To overrule: --force --reason TEXT")
         else:
             lines.append(now)
+        if self.committed is not None:
+            lines.append(f"promoted in this checkout alone: {self.committed}; `exsitu promote --commit` changes that")
         return "\n".join(lines)
 
 
@@ -110,7 +116,8 @@ def promote(
     name : str, optional
         Registered model to promote in, instead of the settings'.
     champion_file : Path
-        File that names the champion; the log of promotions lies beside it.
+        File that names the champion for everyone. It is left as it is: what is promoted stays in this checkout, in the
+        folder ``.exsitu`` beside it, until it is committed.
     runs : Path
         Folder with the ids of MLflow runs by stage.
     samples : Path
@@ -138,7 +145,7 @@ def promote(
     """
     if force and not (reason or "").strip():
         raise PromotionError("a forced promotion needs a reason for the log; give --reason TEXT")
-    expected = read_champion(champion_file) if champion_file.is_file() else None
+    expected = registry.find_champion(champion_file)
     store = _store(settings, name)
     folder, recipe = (model, _recipe(model)) if run_id is None else _fetch(settings, run_id)
     verdict = judge(settings, folder, recipe, champion=expected, samples=samples, models=models)
@@ -151,9 +158,10 @@ def promote(
         registry.nominate(store, candidate, verdict)
         return Outcome(expected, verdict, title, promoted=False)
     crowned = registry.promote(
-        store, candidate, champion_file=champion_file, expected=expected, verdict=verdict, force=force, reason=reason
-    )
-    return Outcome(crowned, verdict, title, promoted=True)
+        store, candidate, champion_file=champion_file, expected=expected, verdict=verdict, force=force, reason=reason,
+        local=True,
+    )  # fmt: skip
+    return Outcome(crowned, verdict, title, promoted=True, committed=_still_named(champion_file))
 
 
 def rollback(
@@ -197,9 +205,19 @@ def rollback(
         If its weights are nowhere.
     """
     found = registry.restore(
-        _store(settings, name), version, champion_file=champion_file, folders=models, reason=reason
+        _store(settings, name), version, champion_file=champion_file, folders=models, reason=reason, local=True
     )
-    return Outcome(found, Verdict(()), f"back to {found.name} version {found.version}", promoted=True)
+    title = f"back to {found.name} version {found.version}"
+    return Outcome(found, Verdict(()), title, promoted=True, committed=_still_named(champion_file))
+
+
+def _still_named(champion_file: Path) -> str | None:
+    """What the committed file says, where it does not name the champion of this checkout."""
+    if registry.champion_source(champion_file) == champion_file:
+        return None
+    if not champion_file.is_file():
+        return f"there is no {champion_file} yet"
+    return f"{champion_file} names {registry.read_named(champion_file)}"
 
 
 def _store(settings: Settings, name: str | None) -> Any:
@@ -207,17 +225,14 @@ def _store(settings: Settings, name: str | None) -> Any:
 
 
 def _recipe(folder: Path) -> dict[str, Any]:
-    if not (folder / "recipe.json").is_file():
-        raise InputError(f"no adapted model in {folder}: run `exsitu adapt` first")
-    found: dict[str, Any] = read_json(folder / "recipe.json")
-    return found
+    return read_record(folder / "recipe.json", "variant", "cut", "evaluation", "sample_digest", made_by="exsitu adapt")
 
 
 def _run_of(settings: Settings, model: Path, runs: Path) -> str:
     """Run that made a model; a collaborator who has the model from DVC has no run of it, and gets one."""
     note = runs / f"{model.name}.json"
     if note.is_file():
-        return str(read_json(note)["run_id"])
+        return str(read_record(note, "run_id", made_by="exsitu adapt")["run_id"])
     recipe = _recipe(model)
     tags = {"stage": "adapt", "variant": recipe["variant"], "fetched": "true"}
     data = {"adaptation": recipe["sample_digest"]}

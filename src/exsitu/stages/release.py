@@ -11,9 +11,9 @@ from exsitu.catalog.manifest import current_release, next_version, release_folde
 from exsitu.catalog.release import ReleaseInputs, build_release
 from exsitu.columns import nearest
 from exsitu.errors import InputError, ReleaseError
-from exsitu.registry import read_champion
+from exsitu.registry import champion_source, read_champion
 from exsitu.settings import Settings, Survey
-from exsitu.stages.data import verified_digest
+from exsitu.stages.data_record import verified_digest
 from exsitu.stages.score import load_scorer
 from exsitu.surveys.gaia import identify, released_as
 from exsitu.surveys.reader import read_survey
@@ -31,6 +31,8 @@ def release(
     drop_repeats: bool = False,
     allow_empty: bool = False,
     allow_doubts: bool = False,
+    allow_truncated: bool = False,
+    table: str | None = None,
     version: str | None = None,
     releases: Path,
     champion_file: Path,
@@ -58,6 +60,10 @@ def release(
         Publish the scores even if no star is selected.
     allow_doubts : bool
         Publish even if a gate doubts that the survey is what its columns say; the release says so.
+    allow_truncated : bool
+        Take a file that states that rows are missing; the manifest says so.
+    table : str, optional
+        Name or number of the table, where that file has several; by default the only one that holds stars.
     version : str, optional
         Version to write; by default the next, unless the newest was made of the same things.
     releases : Path
@@ -88,12 +94,15 @@ def release(
     GateError
         If the survey's stars cannot be what its columns say, and that is not allowed.
     """
-    source, mock = _survey(settings, survey, path, data_release)
+    source, mock = _survey(settings, survey, path, data_release, table)
     champion = read_champion(champion_file)
+    if champion_source(champion_file) != champion_file:
+        log.info("the champion is %s, promoted in this checkout; %s does not name it (`exsitu promote --commit`)",
+                 champion, champion_file)  # fmt: skip
     inputs = ReleaseInputs(
         survey=survey,
         data_release=source.release,
-        survey_digest=verified_digest(source.path),
+        survey_digest=verified_digest(source.path, settings),
         champion=asdict(champion),
         cut=champion.cut,
         max_fractional_parallax_error=settings.quality.max_fractional_parallax_error,
@@ -103,6 +112,8 @@ def release(
             "synthetic_by": mock,
             "profile": settings.profile,
             "drop_repeats": drop_repeats,
+            **({"allow_truncated": True} if allow_truncated else {}),
+            **({"table": table} if table is not None else {}),
         },
     )
     if version is None and (current := current_release(releases, survey, inputs.identity)):
@@ -116,7 +127,14 @@ def release(
     scorer, _ = load_scorer(settings, champion_file, models)
     # A file given by path may spell its columns in any known way, whatever release its ids are of.
     spelled = source.release if path is None else None
-    frames = read_survey(source.path, release=spelled, chunk_rows=settings.chunk_rows, unique_ids=not drop_repeats)
+    frames = read_survey(
+        source.path,
+        release=spelled,
+        chunk_rows=settings.chunk_rows,
+        unique_ids=not drop_repeats,
+        table=table,
+        allow_truncated=allow_truncated,
+    )
     return build_release(
         inputs,
         _first_of_each(frames) if drop_repeats else frames,
@@ -131,7 +149,9 @@ def release(
     )
 
 
-def _survey(settings: Settings, name: str, path: Path | None, data_release: str | None) -> tuple[Survey, str | None]:
+def _survey(
+    settings: Settings, name: str, path: Path | None, data_release: str | None, table: str | None
+) -> tuple[Survey, str | None]:
     """The survey, and what says that its stars are mock stars."""
     if path is None and name not in settings.surveys:
         known = settings.surveys
@@ -141,7 +161,7 @@ def _survey(settings: Settings, name: str, path: Path | None, data_release: str 
     told = Survey(path=path, release=data_release or "") if path is not None else settings.surveys[name]
     if not told.path.is_file():
         raise InputError(f"no file {told.path}{'; make it with `exsitu data`' if path is None else ''}")
-    info = describe(told.path)
+    info = describe(told.path, table=table)
     found = identify(info)
     release_name = released_as(info, found, told.release or None)
     if told.truth is not None and found.observed:

@@ -9,14 +9,15 @@ import numpy as np
 from exsitu.catalog.score_files import format_of, kept_columns, write_scores
 from exsitu.errors import InputError
 from exsitu.gates import SurveyGate
-from exsitu.partitions import Scoring, count_catalog, require_hats, sample_catalog, score_catalog
+from exsitu.partitions import Scoring, count_catalog, is_catalog, require_hats, sample_catalog, score_catalog
 from exsitu.phase_space import SolarFrame
+from exsitu.provenance import read_record
 from exsitu.registry import find_weights, read_champion
 from exsitu.settings import Settings
 from exsitu.surveys.columnar import Columns, read_columns
 from exsitu.surveys.mock_files import stated_sun
 from exsitu.surveys.reader import registry_names
-from exsitu.surveys.stated import cautions_of, stated_facts
+from exsitu.surveys.stated import stated_facts
 from exsitu.tables import ROW_GROUP, TableInfo, describe
 
 
@@ -27,6 +28,7 @@ def score(
     output: Path | None = None,
     keep: str | None = None,
     data_release: str | None = None,
+    table: str | None = None,
     model: Path | None = None,
     cut: float | None = None,
     allow_missing_errors: bool = False,
@@ -44,7 +46,7 @@ def score(
         Quality cut, chunk size, tracking.
     path : Path
         Stars in any readable format: ``ra, dec`` or ``l, b``, ``pmra, pmdec, parallax`` and its error; or the folder of
-        a HATS catalog of them.
+        a HATS catalog of them, or of Parquet files of one table.
     output : Path, optional
         File to write, in the format that its name says: ``row``, ``source_id`` where there is one, ``score``,
         ``flags``, in input order. For a HATS catalog it is needed: folder of another one, with position,
@@ -53,6 +55,8 @@ def score(
         Columns of the input to write too, under their own names: ``"all"``, or names separated by commas.
     data_release : str, optional
         Data release of the file; guessed otherwise.
+    table : str, optional
+        Name or number of the table, where the file has several; by default the only one that holds stars.
     model : Path, optional
         Model folder to use instead of the champion.
     cut : float, optional
@@ -80,34 +84,36 @@ def score(
     InputError
         If the file cannot be used as it is.
     """
-    if keep is not None and (output is None or path.is_dir()):
+    if keep is not None and (output is None or is_catalog(path)):
         raise InputError("--keep carries columns of one file into a file of scores: name it with --output")
-    if path.is_dir():
+    if is_catalog(path):
         how = {"release": data_release, "allow_missing_errors": allow_missing_errors, "draws": draws, "seed": seed}
         return _score_catalog(
             settings, path, output, model=model, cut=cut, champion_file=champion_file, models=models, how=how
         )
-    info = describe(path)  # a mistyped path is no reason to load a network
+    info = describe(path, table=table)  # a mistyped path is no reason to load a network
     kept = None
     if output is not None:
         format_of(output)
         ids = registry_names(info, data_release).get("source_id")
         kept = None if keep is None else kept_columns(info, keep, ids)
-    scorer, recipe_cut = load_scorer(
+    scorer, cut_used = load_scorer(
         settings,
         champion_file,
         models,
         model=model,
+        cut=cut,
         require_errors=not allow_missing_errors,
         solar=stated_sun(path),
     )
-    counts = {"rows": 0, "scored": 0, "selected": 0, "cut": recipe_cut if cut is None else cut}
+    counts = {"rows": 0, "scored": 0, "selected": 0, "cut": cut_used}
     chunk_rows = _whole_groups(settings.chunk_rows)
     chunks = read_columns(
         path,
         scorer.columns_for(draws),
         optional=(*scorer.optional_for(draws), "ra", "dec"),
         release=data_release,
+        table=table,
         chunk_rows=chunk_rows,
         allow_missing_errors=allow_missing_errors,
     )
@@ -119,7 +125,7 @@ def score(
     else:
         for _ in scores:
             pass
-    return counts | {"flags": gate.flagged, "cautions": list(cautions_of(info)), **_said(gate)}
+    return counts | {"flags": gate.flagged, "cautions": list(info.cautions), **_said(gate)}
 
 
 def _said(gate: SurveyGate) -> dict[str, list[str]]:
@@ -146,10 +152,10 @@ def _score_catalog(
         raise InputError(f"{path} is a folder and there is no place for its scores: name a new folder with --output")
     require_hats(path, output)
     require_errors = not how["allow_missing_errors"]
-    scorer, recipe_cut, folder = _opened(settings, champion_file, models, model, require_errors=require_errors)
+    scorer, cut_used, folder = _opened(settings, champion_file, models, model, cut, require_errors=require_errors)
     limit = settings.quality.max_fractional_parallax_error
     score_catalog(path, Scoring(folder.absolute(), scorer.card.weights_sha256, limit, **how), output)
-    counts = count_catalog(output, recipe_cut if cut is None else cut)
+    counts = count_catalog(output, cut_used)
     gate = SurveyGate(scorer.card.inputs, limit, scorer.card.learnt_on)
     gate.flagged, gate.scored = counts["flags"], counts["scored"]
     for columns in sample_catalog(path, scorer, release=how["release"], require_errors=require_errors):
@@ -185,6 +191,7 @@ def load_scorer(
     models: Sequence[Path],
     *,
     model: Path | None = None,
+    cut: float | None = None,
     require_errors: bool = True,
     solar: SolarFrame | None = None,
 ) -> tuple[Any, float]:
@@ -201,6 +208,8 @@ def load_scorer(
         Folders where its weights may lie.
     model : Path, optional
         Model folder to use instead.
+    cut : float, optional
+        Score cut to use instead of the recipe's, which a model that was never adapted lacks.
     require_errors : bool
         Whether stars without a parallax error are refused.
     solar : SolarFrame, optional
@@ -211,14 +220,14 @@ def load_scorer(
     scorer : Scorer
         Scores tables.
     cut : float
-        The recipe's score cut.
+        The score cut: the given one, else the recipe's.
 
     Raises
     ------
     InputError
         If there is no champion or model, or its weights are not what they should be.
     """
-    scorer, cut, _ = _opened(settings, champion_file, models, model, require_errors=require_errors, solar=solar)
+    scorer, cut, _ = _opened(settings, champion_file, models, model, cut, require_errors=require_errors, solar=solar)
     return scorer, cut
 
 
@@ -227,13 +236,13 @@ def _opened(
     champion_file: Path,
     models: Sequence[Path],
     model: Path | None,
+    cut: float | None,
     *,
     require_errors: bool,
     solar: SolarFrame | None = None,
 ) -> tuple[Any, float, Path]:
     """The scorer, the recipe's score cut, and the folder of the model."""
     from exsitu.model.loading import open_scorer
-    from exsitu.provenance import read_json
 
     champion, folder = None, model
     if folder is None:
@@ -246,4 +255,13 @@ def _opened(
         weights_sha256=None if champion is None else champion.weights_sha256,
         solar=solar,
     )
-    return scorer, float(read_json(folder / "recipe.json")["cut"]) if champion is None else champion.cut, folder
+    if cut is None:
+        cut = champion.cut if champion is not None else _recipe_cut(folder)
+    return scorer, cut, folder
+
+
+def _recipe_cut(folder: Path) -> float:
+    try:
+        return float(read_record(folder / "recipe.json", "cut", made_by="exsitu adapt")["cut"])
+    except InputError as error:
+        raise InputError(f"{error}; or give the score cut with --cut") from None

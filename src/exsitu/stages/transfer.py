@@ -8,7 +8,7 @@ from exsitu import tracking
 from exsitu.columns import nearest
 from exsitu.errors import SettingsError
 from exsitu.evaluation.metrics import best_cut, scan_cuts, summary
-from exsitu.provenance import publish_folder, read_json, sha256_file, write_json
+from exsitu.provenance import publish_folder, sha256_file, write_json
 from exsitu.settings import Settings
 from exsitu.stages.kept_scores import keep_scores
 from exsitu.stages.learning import (
@@ -70,7 +70,7 @@ def transfer_variant(
     sample = read_sample(samples / "transfer")
     test_file = samples / "target" / "test.parquet"
     test, test_sha256 = read_parquet(test_file), sha256_file(test_file)
-    network, card = load_model(pretrained, weights_sha256=read_json(pretrained / "model.json")["weights_sha256"])
+    network, card = load_model(pretrained)
     with tracking.start_run(
         settings.tracking,
         "transfer",

@@ -8,7 +8,7 @@ from exsitu.catalog.verify import Check, audit_release, verify_release
 from exsitu.errors import InputError
 from exsitu.provenance import read_json
 from exsitu.settings import Settings
-from exsitu.stages.data import verified_digest
+from exsitu.stages.data_record import verified_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,5 +95,5 @@ def verify(settings: Settings, folder: Path, *, audit: bool, suites: Path) -> Ou
     known = settings.surveys.get(survey)
     if known is None or known.truth is None:
         raise InputError(f"the truth of survey {survey!r} is not known; verify {folder} without --audit")
-    verified_digest(known.truth)
+    verified_digest(known.truth, settings)
     return Outcome(folder, checks, audit_release(folder, known.truth))

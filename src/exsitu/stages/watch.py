@@ -15,7 +15,7 @@ from exsitu.evaluation.drift import Drift, drifts
 from exsitu.provenance import write_json
 from exsitu.quality import passes_parallax_cut
 from exsitu.settings import Settings, Survey
-from exsitu.stages.data import verify_data
+from exsitu.stages.data_record import verify_data
 from exsitu.surveys.columnar import read_columns
 from exsitu.tables import read_parquet
 
@@ -129,7 +129,7 @@ def watch(
     InputError
         If the training stars or a file are missing or cannot be used.
     """
-    found = Watch(_releases(releases, suites), [_data(data)], _drift(settings, inputs, samples))
+    found = Watch(_releases(releases, suites), [_data(settings, data)], _drift(settings, inputs, samples))
     write_json(output / "watch.json", found.as_dict())
     return found
 
@@ -146,9 +146,9 @@ def _release(folder: Path, suites: Path) -> Finding:
     return Finding(f"release {folder.name}", holds=not failed, detail=detail)
 
 
-def _data(data: Path) -> Finding:
+def _data(settings: Settings, data: Path) -> Finding:
     try:
-        return Finding("data", holds=True, detail=f"as they were made, digest {verify_data(data)[:12]}…")
+        return Finding("data", holds=True, detail=f"as they were made, digest {verify_data(data, settings)[:12]}…")
     except ExsituError as error:
         return Finding("data", holds=False, detail=str(error))
 

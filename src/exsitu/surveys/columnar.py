@@ -32,6 +32,7 @@ def read_columns(
     release: str | None = None,
     chunk_rows: int = 200_000,
     allow_missing_errors: bool = False,
+    table: str | None = None,
 ) -> Iterator[Columns]:
     """
     Read columns of a survey in chunks into the registry's names and units.
@@ -50,6 +51,8 @@ def read_columns(
         Most rows of one chunk.
     allow_missing_errors : bool
         Accept a survey without parallax errors; ``parallax_error`` is then NaN.
+    table : str, optional
+        Name or number of the table, where the file has several; by default the only one that holds stars.
 
     Returns
     -------
@@ -59,9 +62,9 @@ def read_columns(
     Raises
     ------
     InputError
-        As `read_survey` does; ids may repeat.
+        As `read_survey` does; ids may repeat, and rows be missing.
     """
-    info = describe(path)
+    info = describe(path, table=table)
     held = APOGEE_COLUMNS if is_apogee(info) else registry_names(info, release)
     wanted = list(dict.fromkeys((*names, *(n for n in optional if n in held))))
     # Called for any format: it refuses what cannot be used before a row is read. Errors that are missing it refuses by
@@ -74,8 +77,10 @@ def read_columns(
         chunk_rows=chunk_rows,
         allow_missing_errors=allow_missing_errors,
         unique_ids=False,
+        table=table,
+        allow_truncated=True,
     )
-    if info.format == "parquet" and not is_apogee(info):
+    if info.format == "parquet" and info.path.is_file() and not info.masks and not is_apogee(info):
         return _parquet_columns(info, wanted, release, chunk_rows)
     return ({n: frame[n].to_numpy() for n in wanted} for frame in frames)
 
@@ -218,7 +223,7 @@ def _array(info: TableInfo, name: str, native: str, batch: Any, factor: float) -
     if (floats and kind == "f") or (pa.types.is_int64(values.type) and kind == "i" and not values.null_count):
         array: NDArray[Any] = values.to_numpy(zero_copy_only=False)
         return array if factor == 1.0 else array.astype(np.float64) * factor
-    frame = arrow_frame(batch.select([native]))
+    frame = arrow_frame(batch.select([native]), str(info.path))
     return np.asarray(typed(column(name), frame[native], factor, f"{info.path}: {native}"))
 
 

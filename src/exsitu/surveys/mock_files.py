@@ -15,10 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from exsitu.errors import InputError
+from exsitu.formats import recognise
+from exsitu.formats.parquet import parquet_parts
 from exsitu.phase_space import SolarFrame
 from exsitu.provenance import publish_file, write_json
 from exsitu.table_formats import reading
-from exsitu.tables import recognise
 
 IDS = "accreted_particle_ids.npy"
 """Name of the list of accreted particles."""
@@ -271,5 +272,5 @@ def _metadata(path: Path) -> dict[str, str]:
     import pyarrow.parquet as pq
 
     with reading(path):
-        told = pq.read_schema(path).metadata or {}
+        told = pq.read_schema(next(iter(parquet_parts(path)), path)).metadata or {}
     return {key.decode(): value.decode() for key, value in told.items() if key not in {b"ARROW:schema", b"pandas"}}

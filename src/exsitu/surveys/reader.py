@@ -31,6 +31,8 @@ def read_survey(
     chunk_rows: int = 200_000,
     allow_missing_errors: bool = False,
     unique_ids: bool = True,
+    table: str | None = None,
+    allow_truncated: bool = False,
 ) -> Iterator[pd.DataFrame]:
     """
     Read a survey in chunks into the registry's names, types and units.
@@ -38,7 +40,7 @@ def read_survey(
     Parameters
     ----------
     path : Path
-        FITS, VOTable, ECSV, CSV (perhaps gzipped), Parquet or flat HDF5.
+        A table in any format of ``exsitu.formats``.
     release : str, optional
         A key of ``exsitu.columns.RELEASES``: its own column names and the registry's count. Without it every known
         spelling of a column counts, whatever its case.
@@ -52,6 +54,10 @@ def read_survey(
         Accept a survey without parallax errors; ``parallax_error`` is then NaN.
     unique_ids : bool
         Refuse a ``source_id`` that comes twice; 8 bytes a row are held for it.
+    table : str, optional
+        Name or number of the table, where the file has several; by default the only one that holds stars.
+    allow_truncated : bool
+        Accept a file that states that rows are missing.
 
     Returns
     -------
@@ -63,10 +69,11 @@ def read_survey(
     ------
     InputError
         If a column is missing or in a unit that cannot be converted, an id is no 64-bit integer or comes twice, there
-        is no finite parallax in the whole file, or the file cannot be read or is empty. Repeated ids and missing
-        parallaxes are known only when the last chunk has been read.
+        is no finite parallax in the whole file, or the file cannot be read, is empty or truncated. Repeated ids and
+        missing parallaxes are known only when the last chunk has been read.
     """
-    info = describe(path)
+    info = describe(path, table=table)
+    _refuse_truncated(info, allowed=allow_truncated)
     refuse_other_release(info, release)
     names = dict.fromkeys(APOGEE_COLUMNS) if is_apogee(info) else registry_names(info, release)
     wanted = _wanted(info, names, columns, required, allow_missing_errors=allow_missing_errors)
@@ -78,6 +85,13 @@ def read_survey(
         )
     given = list(columns) if columns is not None else [n for n in COLUMNS if n in {*wanted, *_SKY}]
     return _checked(info.path, raw, given, unique_ids=unique_ids)
+
+
+def _refuse_truncated(info: TableInfo, *, allowed: bool) -> None:
+    if info.truncated and not allowed:
+        raise InputError(
+            f"{' '.join(info.cautions)} To use the rows that came, give --allow-truncated (allow_truncated=True)"
+        )
 
 
 def registry_names(info: TableInfo, release: str | None = None) -> dict[str, str | None]:

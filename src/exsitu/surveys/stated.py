@@ -6,8 +6,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from exsitu.table_formats import opened, reading
-from exsitu.tables import TableInfo
+from exsitu.formats.packed import opened
+from exsitu.formats.parquet import parquet_parts
+from exsitu.table_formats import reading
 
 _HEAD_BYTES = 1 << 20
 _LONGEST = 10_000
@@ -50,23 +51,6 @@ def stated_facts(path: Path, form: str) -> dict[str, str]:
         return {name: text for name, text in read(path) if text and len(text) <= _LONGEST}
 
 
-def cautions_of(info: TableInfo) -> tuple[str, ...]:
-    """
-    Give what a file states against its use, such as that rows are missing.
-
-    Parameters
-    ----------
-    info : TableInfo
-        The table.
-
-    Returns
-    -------
-    tuple of str
-        A sentence each.
-    """
-    return tuple(getattr(info, "cautions", ()))
-
-
 def _fits(path: Path) -> Iterator[tuple[str, str]]:
     from astropy.io import fits
 
@@ -100,8 +84,7 @@ def _document(text: str) -> Iterator[tuple[str, str]]:
 def _parquet(path: Path) -> Iterator[tuple[str, str]]:
     import pyarrow.parquet as pq
 
-    file = path if path.is_file() else next(iter(sorted(path.rglob("*.parquet"))), path)
-    for key, value in (pq.read_schema(file).metadata or {}).items():
+    for key, value in (pq.read_schema(parquet_parts(path)[0]).metadata or {}).items():
         name, text = key.decode("utf-8", "replace"), value.decode("utf-8", "replace")
         if name == _VOPARQUET:
             yield from _document(text)
