@@ -7,7 +7,6 @@ of half a million to a million rows that lie evenly in the table.
 """
 
 import functools
-import json
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -133,7 +132,7 @@ def _load(folder: Path, name: str) -> list[Expectation]:
     try:
         expectations: list[Expectation] = read_json(path)["expectations"]
         unknown = {e["type"] for e in expectations} - {*_SCHEMA, *_ROWS, *_KEYS, *_SUMMARIES, _COUNT}
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise GateError(f"{path} is not a suite ({error!r}); restore it with exsitu.gates.write_suites") from None
     if unknown or not any(e["type"] == _COUNT for e in expectations):
         # Without a row count, an empty table passes everything else.
