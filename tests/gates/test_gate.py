@@ -153,6 +153,15 @@ def test_gaia_survey_may_hold_stars_without_parallax_but_not_mostly(gate):
         gate([table.iloc[:100], table.iloc[100:]], "gaia_survey")
 
 
+def test_gaia_survey_may_hold_stars_whose_position_was_a_sentinel_but_not_mostly(gate):
+    table = good_table("gaia_survey")
+    table.loc[: _ROWS // 10, ["ra", "dec", "l", "b"]] = np.nan
+    gate(table, "gaia_survey")
+    table.loc[: _ROWS // 2, ["ra", "dec", "l", "b"]] = np.nan
+    with pytest.raises(GateError, match="dec: expect_column_values_to_not_be_null"):
+        gate(table, "gaia_survey")
+
+
 @pytest.mark.parametrize("suite", [name for name, table in TABLES.items() if "source_id" in table.unique])
 def test_ids_that_passed_through_a_float_fail(gate, suite):
     with pytest.raises(GateError, match=r"source_id: expect_column_values_to_be_of_type .*float64"):

@@ -78,6 +78,8 @@ _FIVE_PARAMETERS = dict.fromkeys(
     ("parallax", "parallax_error", "pmra", "pmdec", "pmra_error", "pmdec_error"),
     0.6,
 )
+# Positions that were sentinels are missing; three quarters missing are a swap of ra and dec.
+_POSITIONS = dict.fromkeys(("ra", "dec", "l", "b"), 0.75)
 _MAY_LACK = dict.fromkeys((*_VELOCITY, "feh", "feh_error", *_MAGNITUDES), 0.0)
 
 # Medians met (mas): Gaia DR2 and DR3 0.3, cluster members 0.6, mocks 0.7, Hipparcos 4; stars that pass the cut 0.6 to
@@ -119,7 +121,7 @@ TABLES: Mapping[str, Requirements] = MappingProxyType(
             meaning="An astrometric survey of the Milky Way: Gaia, a stand-in, Hipparcos.",
             required=("source_id", "ra", "dec", "parallax", "parallax_error", "pmra", "pmdec"),
             optional=("l", "b", *_PROPER_MOTION_ERRORS, *_VELOCITY, *_MAGNITUDES),
-            present={**_FIVE_PARAMETERS, **_MAY_LACK},
+            present={**_FIVE_PARAMETERS, **_MAY_LACK, **_POSITIONS},
             medians={"parallax": _PARALLAX_SURVEY, "parallax_error": _PARALLAX_ERROR},
             tails={"pmra": _PROPER_MOTION, "pmdec": _PROPER_MOTION},
         ),
