@@ -80,6 +80,11 @@ def test_a_quote_that_is_never_closed_is_refused(tmp_path):
         read(tmp_path, 'source_id,ra,note\n1,2.5,x\n2,3.5,"y\n3,4.5,z\n')
 
 
+def test_a_sign_for_inches_opens_no_quote(tmp_path):
+    frame = read(tmp_path, 'source_id,size("),note\n1,2.5,3" wide\n2,3.5,x\n')
+    assert frame.to_dict("list") == {"source_id": [1, 2], 'size(")': [2.5, 3.5], "note": ['3" wide', "x"]}
+
+
 @pytest.mark.parametrize("word", ["", "--", "null", "NaN", " ", "N/A", "-", "---"])
 def test_words_for_nothing_are_missing(word, tmp_path):
     frame = read(tmp_path, f"source_id,ra,rv_nb_transits\n1,{word},{word}\n2,2.5,3\n")

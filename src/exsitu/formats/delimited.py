@@ -31,7 +31,7 @@ _DECIMAL_COMMA = r"^([+-]?[0-9]*),([0-9]*(?:[eE][+-]?[0-9]+)?)$"
 
 
 class _Quotes(io.RawIOBase):
-    """A stream that knows whether a quote is still open at its end: all rows behind it would be lost in one field."""
+    """A stream that counts its quotes: an odd number may mean that one is open at the end."""
 
     def __init__(self, stream: Any) -> None:
         super().__init__()
@@ -78,8 +78,10 @@ def _split(path: Path, header: Header, names: Sequence[str]) -> Iterator[Any]:
     with opened(path) as stream:
         stream.read(header.start)
         quotes = _Quotes(stream)
+        last = header.names[-1]
+        batch = None
         try:
-            yield from pyarrow.csv.open_csv(
+            for batch in pyarrow.csv.open_csv(
                 quotes,
                 read_options=pyarrow.csv.ReadOptions(
                     column_names=list(header.names), block_size=_BLOCK, use_threads=False
@@ -90,18 +92,20 @@ def _split(path: Path, header: Header, names: Sequence[str]) -> Iterator[Any]:
                 convert_options=pyarrow.csv.ConvertOptions(
                     check_utf8=False,
                     column_types=dict.fromkeys(header.names, pa.binary()),
-                    include_columns=list(names),
+                    include_columns=list(dict.fromkeys([*names, last])),
                     null_values=list(_MISSING),
                     strings_can_be_null=True,
                 ),
-            )
+            ):
+                yield batch.select(list(names))
         except pa.ArrowInvalid as error:
             if wrong:
                 line = None if wrong[0].number is None else header.lines + wrong[0].number
                 raise _wrong_width(path, header, line, wrong[0].text, wrong[0].actual_columns) from None
             if "Empty CSV" not in str(error):
                 raise
-        if quotes.quotes % 2:
+        # A quote that is never closed takes all rows behind it into the last field of the last row.
+        if quotes.quotes % 2 and batch is not None and re.search(rb"[\r\n]", batch.column(last)[-1].as_py() or b""):
             raise InputError(f"{path} opens a quote that is never closed, so that rows are lost in it; correct it")
 
 
