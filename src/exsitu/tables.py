@@ -174,7 +174,8 @@ def _counted(info: TableInfo, names: Sequence[str], chunk_rows: int) -> Iterator
         rows += len(frame)
         yield _unmasked(info.path, frame, masks)[list(names)] if masks else frame
     if rows == 0:
-        raise InputError(f"{info.path} is empty: {len(names)} columns, 0 rows; at least one row is needed")
+        held = ", ".join(names[:4])
+        raise InputError(f"{info.path} is empty: {len(names)} columns ({held}), 0 rows; at least one row is needed")
 
 
 def _unmasked(path: Path, frame: pd.DataFrame, masks: Mapping[str, str]) -> pd.DataFrame:

@@ -119,6 +119,17 @@ def test_numbers_with_commas_for_thousands_are_not_taken_for_fractions(tmp_path)
     assert read(tmp_path, "source_id;ra\n1;1.234,5\n")["ra"].tolist() == ["1.234,5"]
 
 
+@pytest.mark.parametrize("wrong", ["9223372036854775808", "Source", "1.0", "-9223372036854775809"])
+def test_the_id_that_is_none_is_shown_and_not_one_that_is(wrong, tmp_path):
+    with pytest.raises(InputError, match=f"source_id holds '{wrong}'"):
+        read(tmp_path, f"source_id,ra\n{2**63 - 1},1\n{-(2**63)},1\n {ID},1\n{wrong},2\n")
+
+
+def test_an_error_in_words_is_shown(tmp_path):
+    with pytest.raises(InputError, match=r"is empty: 3 columns \(ERROR:, quota, exceeded\), 0 rows"):
+        read(tmp_path, "ERROR: quota exceeded\n")
+
+
 def test_hexadecimal_ids_are_refused(tmp_path):
     with pytest.raises(InputError, match="source_id holds '0x10'"):
         read(tmp_path, "source_id,ra\n0x10,2.5\n")

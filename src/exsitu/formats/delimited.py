@@ -19,6 +19,7 @@ _BLOCK = 1 << 24
 """Bytes that are split at once; a longer row is refused."""
 
 _BLANK_ROWS = 50_000
+_INT64_LIMIT = 1 << 63
 _MISSING = (
     *("", "null", "NULL", "NaN", "nan", "-nan", "-NaN", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "None", "\\N"),
     *("--", "---", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
@@ -244,12 +245,16 @@ def _whole(cast: Any) -> Any:
 
 
 def _not_an_id(source: str, text: Any) -> InputError:
-    wrong = [v for v in text.to_pylist() if v is not None and not re.fullmatch(r"\s*[+-]?\d{1,18}\s*", v)]
-    shown = repr(wrong[0]) if wrong else "a number beyond 64 bits"
+    given = [value for value in text.to_pylist() if value is not None]
+    wrong = next((value for value in given if not _is_int64(value)), given[0])
     return InputError(
-        f"{source} holds {shown}, not a whole number of 64 bits; "
+        f"{source} holds {wrong!r}, not a whole number of 64 bits; "
         "an id never passes through a float: export the column as integers"
     )
+
+
+def _is_int64(text: str) -> bool:
+    return bool(re.fullmatch(r"\s*[+-]?[0-9]+\s*", text)) and -_INT64_LIMIT <= int(text) < _INT64_LIMIT
 
 
 def _describe_csv(path: Path, _: str | None) -> Contents:
