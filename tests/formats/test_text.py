@@ -102,6 +102,12 @@ def test_latin_1_is_read(tmp_path):
     assert read(tmp_path, "source_id,größe\n1,2.5\n")["größe"].tolist() == [2.5]
 
 
+def test_a_comment_in_latin_1_below_the_rows_is_left_out(tmp_path):
+    assert len(read(tmp_path, "source_id,ra\n1,2.5\n# Müller\n".encode("latin-1"))) == 1
+    with pytest.raises(InputError, match="line 3 has 1 fields"):
+        read(tmp_path, "source_id,ra\n1,2.5\nMüller\n".encode("latin-1"))
+
+
 def test_utf_16_is_refused_by_name(tmp_path):
     with pytest.raises(InputError, match="UTF-16"):
         read(tmp_path, "source_id,ra\n1,2.5\n".encode("utf-16"))
