@@ -262,6 +262,15 @@ def test_catalogs_of_old_and_those_that_show_few_columns_are_scored(lsdb, settin
     assert score(settings, tmp_path / "few", output=tmp_path / "of_few", **places) == expected
 
 
+def test_the_old_catalog_of_the_cases_has_the_scores_of_its_stars(lsdb, settings, cases, model, tmp_path):
+    places = {"model": model[0], "champion_file": Path(), "models": ()}
+    score(settings, cases / "tables" / "00_baseline.fits", output=tmp_path / "scores.parquet", **places)
+    score(settings, cases / "tables" / "30_hats_old_properties", output=tmp_path / "out", **places)
+    parts = [pd.read_parquet(part) for part in (tmp_path / "out" / "dataset").rglob("Npix=*.parquet")]
+    expected = read_parquet(tmp_path / "scores.parquet").set_index("source_id").sort_index()
+    assert_same_bits(by_id(pd.concat(parts)), expected, SCORES)
+
+
 def test_a_folder_of_parquet_files_is_scored_as_one_file(settings, stars, expected, model, tmp_path):
     (tmp_path / "parts").mkdir()
     for part in range(3):

@@ -12,12 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from exsitu.errors import InputError
-from exsitu.formats.parquet import parquet_parts, parquet_units
+from exsitu.formats.parquet import HATS_PROPERTIES, parquet_parts, parquet_units
 from exsitu.provenance import publish_folder
 from exsitu.surveys.columnar import frame_columns, native_columns
 
 _EXTRA = "hats"
-_PROPERTIES = ("hats.properties", "collection.properties", "properties")  # the last one of catalogs before HATS 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ def is_catalog(path: Path) -> bool:
 
 
 def _has_properties(path: Path) -> bool:
-    return any((path / name).is_file() for name in _PROPERTIES)
+    return any((path / name).is_file() for name in HATS_PROPERTIES)
 
 
 def require_hats(path: Path, output: Path) -> None:
@@ -137,7 +136,7 @@ def require_hats(path: Path, output: Path) -> None:
         If `path` is no HATS catalog, `output` exists, or LSDB is not installed.
     """
     if not _has_properties(path):
-        raise InputError(f"{path} is a folder without {' or '.join(_PROPERTIES)}: give a HATS catalog, or one file")
+        raise InputError(f"{path} is a folder without {' or '.join(HATS_PROPERTIES)}: give a HATS catalog, or one file")
     if output.exists():
         raise InputError(f"{output} exists; name a folder that does not, for the catalog of scores")
     _lsdb()
