@@ -138,6 +138,15 @@ def test_an_empty_partition_has_the_same_columns_and_types(scoring, stars):
     pd.testing.assert_series_equal(empty.dtypes, full.dtypes)
 
 
+def test_what_is_no_measurement_is_flagged_in_a_partition(scoring, stars):
+    spoilt = stars.assign(
+        pmra=stars["pmra"].where(stars.index > 4, -999.0), ra=stars["ra"].where(stars.index != 9, -99e9)
+    )
+    found = score_partition(spoilt, scoring)
+    assert np.flatnonzero(found["flags"] & 16).tolist() == [0, 1, 2, 3, 4, 9]
+    assert found["score"][found["flags"] & 16 != 0].isna().all()
+
+
 def test_a_partition_of_arrow_types_has_the_same_scores(scoring, stars, expected):
     arrow = stars.convert_dtypes(dtype_backend="pyarrow", convert_integer=False)
     assert arrow["pmra"].isna().any()

@@ -15,6 +15,7 @@ from exsitu.errors import InputError
 from exsitu.formats.parquet import HATS_PROPERTIES, parquet_parts, parquet_units
 from exsitu.provenance import publish_folder
 from exsitu.surveys.columnar import frame_columns, native_columns
+from exsitu.surveys.missing import Replaced
 
 _EXTRA = "hats"
 
@@ -80,6 +81,7 @@ def score_partition(
         If the model is not the one named, a column is missing or not of its type, or draws lack a ``source_id``.
     """
     scorer = _scorer(scoring)
+    replaced = Replaced(scorer.columns)
     columns = frame_columns(
         frame,
         scorer.columns_for(scoring.draws),
@@ -87,6 +89,7 @@ def score_partition(
         release=scoring.release,
         units=units,
         allow_missing_errors=scoring.allow_missing_errors,
+        replaced=replaced,
     )
     score, flags = scorer.score_columns(columns)
     ids = {"source_id": columns["source_id"]} if "source_id" in columns else {}

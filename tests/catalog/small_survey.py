@@ -10,6 +10,8 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 
+from exsitu.phase_space import galactic_to_icrs
+
 FIRST_ID = 2**60 + 1
 WEIGHTS = "5" * 64
 CUT = 0.9
@@ -30,6 +32,8 @@ CHAMPION = {
 def stars(rows=400, seed=0):
     """Stars in the registry's types: two in three well measured, some without parallax, most without velocity."""
     rng = np.random.default_rng(seed)
+    l, b = rng.uniform(-180.0, 180.0, rows), rng.uniform(-90.0, 90.0, rows)  # noqa: E741 - the field's name
+    ra, dec = galactic_to_icrs(l, b)
     parallax = rng.uniform(0.5, 2.0, rows)
     parallax[::20] = np.nan
     parallax[1::20] = -0.5
@@ -37,10 +41,10 @@ def stars(rows=400, seed=0):
     frame = pd.DataFrame(
         {
             "source_id": FIRST_ID + rng.permutation(rows).astype(np.int64),
-            "ra": rng.uniform(0.0, 360.0, rows),
-            "dec": rng.uniform(-90.0, 90.0, rows),
-            "l": rng.uniform(-180.0, 180.0, rows),
-            "b": rng.uniform(-90.0, 90.0, rows),
+            "ra": ra,
+            "dec": dec,
+            "l": l,
+            "b": b,
             "parallax": parallax,
             "parallax_error": np.where(rng.random(rows) < 0.7, 0.02, 0.3),
             "pmra": rng.normal(0.0, 10.0, rows),

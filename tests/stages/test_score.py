@@ -67,6 +67,7 @@ def test_scores_are_those_of_the_table_in_its_order(settings, model, stars, tmp_
         "scored": int(expected["score"].notna().sum()),
         "selected": int((expected["score"] > cut).sum()),
         "cut": cut,
+        "not_physical": {},
     }
     assert 0 < counts["selected"] < counts["scored"] < 3000
 

@@ -16,6 +16,7 @@ from exsitu.settings import Settings, Survey
 from exsitu.stages.data_record import verified_digest
 from exsitu.stages.score import load_scorer
 from exsitu.surveys.gaia import guess_release
+from exsitu.surveys.missing import Replaced
 from exsitu.surveys.reader import read_survey
 from exsitu.tables import describe
 
@@ -120,6 +121,7 @@ def release(
     scorer, _ = load_scorer(settings, champion_file, models)
     # A file given by path may spell its columns in any known way, whatever release its ids are of.
     spelled = source.release if path is None else None
+    replaced = Replaced(scorer.columns)
     frames = read_survey(
         source.path,
         release=spelled,
@@ -127,8 +129,9 @@ def release(
         unique_ids=not drop_repeats,
         table=table,
         allow_truncated=allow_truncated,
+        replaced=replaced,
     )
-    return build_release(
+    made = build_release(
         inputs,
         _first_of_each(frames) if drop_repeats else frames,
         scorer,
@@ -139,6 +142,9 @@ def release(
         allow_empty=allow_empty,
         progress=progress,
     )
+    if replaced:
+        log.warning("%s: %s", source.path, replaced.sentence())
+    return made
 
 
 def _survey(settings: Settings, name: str, path: Path | None, data_release: str | None, table: str | None) -> Survey:

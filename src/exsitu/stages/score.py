@@ -1,5 +1,6 @@
 """The command ``score``: any table of stars through the champion, or through a model given by folder."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,11 @@ from exsitu.provenance import read_record
 from exsitu.registry import find_weights, read_champion
 from exsitu.settings import Settings
 from exsitu.surveys.columnar import Columns, read_columns
+from exsitu.surveys.missing import Replaced
 from exsitu.surveys.mock_files import stated_sun
 from exsitu.tables import ROW_GROUP, write_parquet
+
+log = logging.getLogger(__name__)
 
 
 def score(
@@ -68,7 +72,8 @@ def score(
     Returns
     -------
     dict
-        ``rows``, ``scored``, ``selected`` (S > cut), ``cut``.
+        ``rows``, ``scored``, ``selected`` (S > cut), ``cut``; of a file also ``not_physical``, what was no measurement
+        and was taken as missing: ``{column: {value: rows}}``.
 
     Raises
     ------
@@ -90,7 +95,8 @@ def score(
         require_errors=not allow_missing_errors,
         solar=stated_sun(path),
     )
-    counts = {"rows": 0, "scored": 0, "selected": 0, "cut": cut_used}
+    counts: dict[str, Any] = {"rows": 0, "scored": 0, "selected": 0, "cut": cut_used}
+    replaced = Replaced(scorer.columns)
     chunks = read_columns(
         path,
         scorer.columns_for(draws),
@@ -99,6 +105,7 @@ def score(
         table=table,
         chunk_rows=_whole_groups(settings.chunk_rows),
         allow_missing_errors=allow_missing_errors,
+        replaced=replaced,
     )
     scores = _scored(chunks, scorer, counts, draws=draws, seed=seed)
     if output is not None:
@@ -106,7 +113,9 @@ def score(
     else:
         for _ in scores:
             pass
-    return counts
+    if replaced:
+        log.warning("%s: %s", path, replaced.sentence())
+    return counts | {"not_physical": replaced.as_dict()}
 
 
 def _score_catalog(
