@@ -84,6 +84,13 @@ def test_no_native_name_stands_for_two_columns(release):
     assert set(names_in(release).values()) == {c.name for c in columns_with_a_name}
 
 
+def test_a_score_is_not_called_a_probability():
+    for name in ("score", "score_mean", "score_p16", "score_p84"):
+        assert "probability" not in COLUMNS[name].ucd
+        assert "uncalib" in COLUMNS[name].ucd
+    assert "no probability" in COLUMNS["score"].description
+
+
 def test_every_survey_has_a_reference_epoch():
     assert set(REFERENCE_EPOCHS) == set(RELEASES) - {"exsitu"}
 

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from exsitu.errors import InputError
+from exsitu.model.scoring import Flag
 from exsitu.partitions import Scoring, score_partition
 from exsitu.settings import load_settings
 from exsitu.stages.score import score
@@ -195,6 +196,9 @@ def test_a_hats_catalog_is_scored_into_another(lsdb, settings, hats, model, star
     output = tmp_path / "scores"
     places = {"output": output, "model": model[0], "champion_file": Path(), "models": ()}
     counts = score(settings, hats, **places)
+    flagged = {flag.name.lower(): int(((expected["flags"] & int(flag)) != 0).sum()) for flag in Flag}
+    assert counts.pop("flags") == flagged
+    assert [counts.pop(name) for name in ("cautions", "warnings", "notes")] == [[], [], []]
     assert counts == {
         "rows": len(stars),
         "scored": int(expected["score"].notna().sum()),
@@ -256,6 +260,32 @@ def test_without_lsdb_the_extra_is_named(tmp_path, monkeypatch, repository):
     told = CliRunner().invoke(main, [*params, "score", "--input", str(tmp_path), "--output", str(tmp_path / "out")])
     assert told.exit_code == 1
     assert "pip install 'exsitu[hats]'" in told.output
+
+
+def test_partitions_all_over_a_catalog_are_looked_at_for_what_its_columns_are(tmp_path):
+    from types import SimpleNamespace
+
+    from exsitu.gates import Plausibility
+    from exsitu.partitions import sample_catalog
+    from exsitu.surveys.hipparcos import read_hipparcos
+
+    names = ["source_id", "ra", "dec", "parallax", "parallax_error", "pmra", "pmdec"]
+    real = pd.concat(read_hipparcos(chunk_rows=200_000), ignore_index=True)[names].iloc[::40]
+    for number in range(100):
+        folder = tmp_path / "dataset" / "Norder=2" / "Dir=0"
+        folder.mkdir(parents=True, exist_ok=True)
+        real.iloc[number::100].to_parquet(folder / f"Npix={number}.parquet")
+    scorer = SimpleNamespace(columns=("l", "b", "pmra", "pmdec", "parallax", "parallax_error"))
+    for slip, said in (({}, ""), ({"pmra": "pmdec", "pmdec": "pmra"}, "pmra and pmdec are swapped")):
+        for part in tmp_path.rglob("*.parquet"):
+            pd.read_parquet(part).rename(columns=slip).to_parquet(part)
+        watch, parts = Plausibility(), 0
+        for columns in sample_catalog(tmp_path, scorer, release=None, require_errors=True):
+            watch.add(columns)
+            parts += 1
+        assert parts == 50
+        assert said in " ".join(watch.doubts())
+        assert bool(watch.doubts()) == bool(said)
 
 
 def test_catalogs_of_old_and_those_that_show_few_columns_are_scored(lsdb, settings, stars, hats, model, tmp_path):

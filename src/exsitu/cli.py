@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -279,6 +280,7 @@ def promote(
 @click.option("--drop-repeats", is_flag=True, help="Keep the first of rows that share a source_id.")
 @_truncated
 @click.option("--allow-empty", is_flag=True, help="Publish the scores even where no star is selected.")
+@click.option("--allow-doubts", is_flag=True, help="Publish even where gates doubt that columns are what they say.")
 @click.option("--version", help="Version to write.  [default: the next of the survey]")
 @click.option("--releases", type=FOLDER, default=RELEASES, show_default=True, help="Folder of releases.")
 @click.option("--champion", type=FILE, default=CHAMPION, show_default=True, help="File that names the champion.")
@@ -294,12 +296,18 @@ def release(
     drop_repeats: bool,
     allow_truncated: bool,
     allow_empty: bool,
+    allow_doubts: bool,
     version: str | None,
     releases: Path,
     champion: Path,
     progress: bool,
 ) -> None:
-    """Score SURVEY with the champion and publish a versioned catalog; a current one is left alone."""
+    """
+    Score SURVEY with the champion and publish a versioned catalog; a current one is left alone.
+
+    Gates look at all stars of the survey. Of which data release it is, and whether its stars are mock stars, is read
+    from the file; what contradicts that is refused.
+    """
     from exsitu.stages.release import release as run
 
     settings = _settings(ctx)
@@ -312,6 +320,7 @@ def release(
         drop_repeats=drop_repeats,
         allow_truncated=allow_truncated,
         allow_empty=allow_empty,
+        allow_doubts=allow_doubts,
         version=version,
         releases=releases,
         champion_file=champion,
@@ -343,7 +352,8 @@ def verify(ctx: click.Context, folder: Path, *, audit: bool, as_json: bool) -> N
     help="Stars, in any format exsitu reads (- is standard input), or as HATS.",
 )  # fmt: skip
 @_table
-@click.option("--output", type=FOLDER, help="Parquet file to write (of HATS: folder): row, source_id, score, flags.")
+@click.option("--output", type=FOLDER, help="File to write, as .parquet, .fits, .vot, .ecsv or .csv (of HATS: folder).")
+@click.option("--keep", help="Columns of the input to write beside the scores: all, or A,B,…")
 @click.option("--release", "data_release", help="Data release of the file, such as gaia_dr3; guessed otherwise.")
 @click.option("--model", type=FOLDER, help="Model folder to use instead of the champion.")
 @click.option("--cut", type=click.FloatRange(0, 1), help="Score cut to count with instead of the champion's.")
@@ -359,6 +369,7 @@ def score(
     path: Path,
     table: str | None,
     output: Path | None,
+    keep: str | None,
     data_release: str | None,
     model: Path | None,
     cut: float | None,
@@ -368,7 +379,11 @@ def score(
     champion: Path,
     as_json: bool,
 ) -> None:
-    """Score any table of stars with the champion."""
+    """
+    Score any table of stars with the champion.
+
+    A score orders stars; it is no probability. Warnings say where the table cannot be what its columns are called.
+    """
     from exsitu.stages.score import score as run
 
     counts = run(
@@ -376,6 +391,7 @@ def score(
         path,
         table=table,
         output=output,
+        keep=keep,
         data_release=data_release,
         model=model,
         cut=cut,
@@ -393,6 +409,18 @@ def score(
             f"{counts['rows']} rows, {counts['scored']} scored, "
             f"{counts['selected']} with S > {counts['cut']:.2f} ({share:.2f} % of the scored)"
         )
+        flags = ", ".join(f"{number} {name}" for name, number in counts["flags"].items() if number)
+        click.echo(f"flags: {flags or 'none'}")
+        for note in counts["notes"]:
+            click.echo(f"note: {note}")
+    _warn(path, counts["cautions"], counts["warnings"])
+
+
+def _warn(path: Path, cautions: Sequence[str], warnings: Sequence[str]) -> None:
+    for warning in (*cautions, *warnings):
+        click.secho(f"WARNING: {path}: {warning}", err=True, fg="red", bold=True)
+    if warnings:
+        click.secho("WARNING: do not trust these scores before that is put right", err=True, fg="red", bold=True)
 
 
 @main.command()

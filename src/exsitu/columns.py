@@ -12,13 +12,14 @@ from typing import Literal
 
 from exsitu.errors import InputError
 
-Release = Literal["ananke", "gaia_dr2", "gaia_dr3", "hipparcos2", "rave_dr5", "exsitu"]
+Release = Literal["ananke", "gaia_dr2", "gaia_dr3", "gaia_dr4", "hipparcos2", "rave_dr5", "exsitu"]
 
 RELEASES: Mapping[str, str] = MappingProxyType(
     {
         "ananke": "ananke mock Gaia DR2 surveys of the FIRE-2 galaxies (Sanderson et al. 2020)",
         "gaia_dr2": "Gaia DR2, gaiadr2.gaia_source (Gaia Collaboration 2018)",
         "gaia_dr3": "Gaia DR3, gaiadr3.gaia_source (Gaia Collaboration 2023)",
+        "gaia_dr4": "Gaia DR4, gaiadr4.gaia_source (provisional: the draft data model of May 2026)",
         "hipparcos2": "Hipparcos, the new reduction (van Leeuwen 2007)",
         "rave_dr5": "RAVE DR5 (Kunder et al. 2017)",
         "exsitu": "tables written by exsitu itself",
@@ -26,12 +27,22 @@ RELEASES: Mapping[str, str] = MappingProxyType(
 )
 
 REFERENCE_EPOCHS: Mapping[str, float] = MappingProxyType(
-    {"ananke": 2015.5, "gaia_dr2": 2015.5, "gaia_dr3": 2016.0, "hipparcos2": 1991.25, "rave_dr5": 2000.0}
+    {
+        "ananke": 2015.5,
+        "gaia_dr2": 2015.5,
+        "gaia_dr3": 2016.0,
+        "gaia_dr4": 2017.5,
+        "hipparcos2": 1991.25,
+        "rave_dr5": 2000.0,
+    }
 )
 """Julian year of the positions in each release."""
 
 NOT_PHYSICAL = "not_physical"
 """What the readers call the column that marks rows in which a deciding value was no measurement, and its flag."""
+
+PROVISIONAL = frozenset({"gaia_dr4"})
+"""Releases that are known by drafts alone: names, epoch and columns may change before they open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +104,8 @@ class Column:
         return self.name if release in self.releases or release == "exsitu" else None
 
 
-_ALL = frozenset({"ananke", "gaia_dr2", "gaia_dr3"})
-_GAIA = frozenset({"gaia_dr2", "gaia_dr3"})
+_GAIA = frozenset({"gaia_dr2", "gaia_dr3", "gaia_dr4"})
+_ALL = _GAIA | {"ananke"}
 _MOCK = frozenset({"ananke"})
 _OURS: frozenset[str] = frozenset()
 
@@ -427,6 +438,7 @@ _TRUTH = tuple(
     for axis in "xyz"
 )
 
+_SCORE, _PERCENTILE = "stat.value;stat.uncalib", "stat.percentile;stat.uncalib"
 _DERIVED = (
     Column("v_r", "km.s-1", "phys.veloc;pos.galactocentric", "float32", -1e5, 1e5, "Galactocentric cylindrical v_R"),
     Column(
@@ -457,10 +469,13 @@ _DERIVED = (
     Column("accreted", "", "meta.code.class", "bool", None, None, "True where the star was born in another galaxy"),
     Column("label_vm", "", "meta.code.class", "bool", None, None, "Selected by velocity mixture and [Fe/H] (VM)"),
     Column("label_zm", "", "meta.code.class", "bool", None, None, "Selected by height and [Fe/H] (ZM)"),
-    Column("score", "", "stat.probability", "float32", 0.0, 1.0, "Network output S; 1 is accreted"),
-    Column("score_mean", "", "stat.probability", "float32", 0.0, 1.0, "Mean of S over draws of the errors"),
-    Column("score_p16", "", "stat.probability", "float32", 0.0, 1.0, "16th percentile of S over draws of the errors"),
-    Column("score_p84", "", "stat.probability", "float32", 0.0, 1.0, "84th percentile of S over draws of the errors"),
+    # A score orders stars; training weighed the classes, so that it is no probability until it is calibrated.
+    Column(
+        "score", "", _SCORE, "float32", 0.0, 1.0, "Network output S, a score and no probability; 1 is like accreted"
+    ),
+    Column("score_mean", "", f"{_SCORE};stat.mean", "float32", 0.0, 1.0, "Mean of S over draws of the errors"),
+    Column("score_p16", "", _PERCENTILE, "float32", 0.0, 1.0, "16th percentile of S over draws of the errors"),
+    Column("score_p84", "", _PERCENTILE, "float32", 0.0, 1.0, "84th percentile of S over draws of the errors"),
     Column("flags", "", "meta.code.qual", "int32", 0, None, "Bit mask of scoring flags; 0 is a plain score"),
 )
 

@@ -1,7 +1,7 @@
 """A survey that lies in partitions: one function of one partition, for Dask and LSDB, and whole HATS catalogs by it."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,13 @@ import pyarrow.parquet as pq
 from exsitu.errors import InputError
 from exsitu.formats.parquet import HATS_PROPERTIES, parquet_parts, parquet_units
 from exsitu.provenance import publish_folder
-from exsitu.surveys.columnar import frame_columns, native_columns
+from exsitu.surveys.columnar import Columns, frame_columns, native_columns
 from exsitu.surveys.missing import Replaced
+from exsitu.table_formats import arrow_frame
 
 _EXTRA = "hats"
+_LOOKED_AT = 64
+"""Partitions that are looked at, at most, to see whether a catalog's columns are what they are called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +186,37 @@ def score_catalog(path: Path, scoring: Scoring, output: Path) -> None:
         raise InputError(f"{path} was not scored ({error}); where a file of it is damaged, fetch it again") from error
 
 
+def sample_catalog(path: Path, scorer: Any, *, release: str | None, require_errors: bool) -> Iterator[Columns]:
+    """
+    Read partitions that lie evenly in a catalog, for a look at its columns.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of the catalog.
+    scorer : Scorer
+        Says which columns are needed.
+    release : str or None
+        As in `Scoring`.
+    require_errors : bool
+        Whether stars without a parallax error are refused.
+
+    Yields
+    ------
+    dict of str to ndarray, shape (n_stars,)
+        Columns of one partition under the registry's names, at most sixty-four of all partitions.
+    """
+    parts = sorted(part for part in path.rglob("*.parquet") if any("Npix=" in name for name in part.parts))
+    for part in parts[:: 1 + (len(parts) - 1) // _LOOKED_AT]:
+        schema = pq.read_schema(part)
+        how: dict[str, Any] = {"release": release, "allow_missing_errors": not require_errors}
+        needed = native_columns(schema.names, scorer.columns, optional=("ra", "dec"), **how)
+        rows = pq.ParquetFile(part, page_checksum_verification=True).read(columns=list(dict.fromkeys(needed)))
+        if rows.num_rows:
+            units = {name: unit for name, unit in parquet_units(schema, part).items() if unit}
+            yield frame_columns(arrow_frame(rows), scorer.columns, optional=("ra", "dec"), units=units, **how)
+
+
 def count_catalog(path: Path, cut: float) -> dict[str, Any]:
     """
     Count what `score_catalog` wrote.
@@ -197,15 +231,21 @@ def count_catalog(path: Path, cut: float) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``rows``, ``scored``, ``selected`` (S > cut), ``cut``.
+        ``rows``, ``scored``, ``selected`` (S > cut), ``cut``, ``flags`` (rows that bear each flag).
     """
+    from exsitu.model.scoring import Flag
+
     counts = {"rows": 0, "scored": 0, "selected": 0}
+    flags = {flag.name.lower(): 0 for flag in Flag if flag.name}
     for part in sorted((path / "dataset").glob("Norder=*/**/*.parquet")):
-        score = pq.read_table(part, columns=["score"], page_checksum_verification=True)["score"].to_numpy()
+        table = pq.read_table(part, columns=["score", "flags"], page_checksum_verification=True)
+        score, borne = table["score"].to_numpy(), table["flags"].to_numpy()
+        for name in flags:
+            flags[name] += int(np.count_nonzero(borne & np.int32(Flag[name.upper()])))
         counts["rows"] += len(score)
         counts["scored"] += int(np.count_nonzero(np.isfinite(score)))
         counts["selected"] += int(np.count_nonzero(score > cut))
-    return {**counts, "cut": cut}
+    return {**counts, "cut": cut, "flags": flags}
 
 
 def _lsdb() -> Any:

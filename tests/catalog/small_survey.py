@@ -10,7 +10,7 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 
-from exsitu.phase_space import galactic_to_icrs
+from exsitu.phase_space import icrs_to_galactic
 
 FIRST_ID = 2**60 + 1
 WEIGHTS = "5" * 64
@@ -32,19 +32,19 @@ CHAMPION = {
 def stars(rows=400, seed=0):
     """Stars in the registry's types: two in three well measured, some without parallax, most without velocity."""
     rng = np.random.default_rng(seed)
-    l, b = rng.uniform(-180.0, 180.0, rows), rng.uniform(-90.0, 90.0, rows)  # noqa: E741 - the field's name
-    ra, dec = galactic_to_icrs(l, b)
     parallax = rng.uniform(0.5, 2.0, rows)
     parallax[::20] = np.nan
     parallax[1::20] = -0.5
+    ra, dec = rng.uniform(0.0, 360.0, rows), np.degrees(np.arcsin(rng.uniform(-1.0, 1.0, rows)))
+    longitude, latitude = icrs_to_galactic(ra, dec)
     velocity = np.where(rng.random(rows) < 0.2, rng.normal(0.0, 100.0, rows), np.nan)
     frame = pd.DataFrame(
         {
             "source_id": FIRST_ID + rng.permutation(rows).astype(np.int64),
             "ra": ra,
             "dec": dec,
-            "l": l,
-            "b": b,
+            "l": longitude,
+            "b": latitude,
             "parallax": parallax,
             "parallax_error": np.where(rng.random(rows) < 0.7, 0.02, 0.3),
             "pmra": rng.normal(0.0, 10.0, rows),
@@ -69,7 +69,7 @@ def chunks(frame, rows=150):
 class ScoreOfPosition:
     """Scores like the real scorer, but by the position on the sky."""
 
-    card = SimpleNamespace(weights_sha256=WEIGHTS, digest="6" * 64)
+    card = SimpleNamespace(weights_sha256=WEIGHTS, digest="6" * 64, inputs=("l", "b"), learnt_on={})
 
     def score(self, frame):
         parallax, error = frame["parallax"].to_numpy(), frame["parallax_error"].to_numpy()
@@ -77,7 +77,7 @@ class ScoreOfPosition:
         passing = finite & (parallax > 0) & (error < 0.1 * parallax)
         flags = np.where(finite, np.where(passing, 0, 2), 1).astype(np.int32)
         flags[passing & frame["pmra"].isna().to_numpy()] |= 1
-        flags[passing & (frame["dec"].to_numpy() > 80.0)] |= 4
+        flags[passing & (frame["dec"].to_numpy() > 60.0)] |= 4
         score = np.where(passing & ((flags & 1) == 0), frame["ra"].to_numpy() / 360.0, np.nan)
         return pd.DataFrame({"score": score.astype(np.float32), "flags": flags}, index=frame.index)
 
@@ -98,7 +98,9 @@ def inputs(**changes):
     return ReleaseInputs(**{**told, **changes})
 
 
-def build(releases, suites, *, version="standin-1", frames=None, scorer=None, allow_empty=False, **changes):
+def build(
+    releases, suites, *, version="standin-1", frames=None, scorer=None, allow_empty=False, allow_doubts=False, **changes
+):
     """Release the survey."""
     from exsitu.catalog.release import build_release
 
@@ -111,6 +113,7 @@ def build(releases, suites, *, version="standin-1", frames=None, scorer=None, al
         suites=suites,
         reports=releases.parent / "reports",
         allow_empty=allow_empty,
+        allow_doubts=allow_doubts,
         progress=False,
     )
 

@@ -186,10 +186,25 @@ def test_survey_without_one_well_measured_star_is_refused(small_survey, suites, 
 
 def test_catalog_that_fails_its_gate_is_not_published_and_leaves_a_report(small_survey, suites, tmp_path):
     frame = small_survey.stars()
-    with pytest.raises(GateError, match="source_id: expect_column_values_to_be_unique"):
-        small_survey.build(tmp_path / "releases", suites, frames=[frame, frame])
+    with pytest.raises(GateError, match=r"gate catalog: .*source_id: expect_column_values_to_be_unique"):
+        small_survey.build(tmp_path / "releases", suites, frames=[frame, frame], allow_doubts=True)
     assert published(tmp_path / "releases", "standin") == []
     assert (tmp_path / "reports" / "catalog-standin-1.md").is_file()
+
+
+def test_survey_that_fails_its_suite_is_not_published_and_the_report_is_named(small_survey, suites, tmp_path):
+    frame = small_survey.stars()
+    with pytest.raises(
+        GateError, match=r"gate gaia_survey: 1 of \d+ expectations failed on 800 rows, see .*survey-.*\.md"
+    ):
+        small_survey.build(tmp_path / "releases", suites, frames=[frame, frame])
+    assert published(tmp_path / "releases", "standin") == []
+    assert "source_id" in (tmp_path / "reports" / "survey-standin-1.md").read_text()
+
+
+def test_release_without_the_suite_of_surveys_is_refused_whatever_is_allowed(small_survey, tmp_path):
+    with pytest.raises(GateError, match=r"no suite .*gaia_survey\.json"):
+        small_survey.build(tmp_path / "releases", tmp_path, allow_doubts=True)
 
 
 def test_release_that_does_not_verify_is_not_published(small_survey, suites, tmp_path, monkeypatch):

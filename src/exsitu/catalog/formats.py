@@ -6,15 +6,15 @@ STILTS) show them, and so that the same table gives the same bytes: none holds a
 
 import base64
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from exsitu.columns import REFERENCE_EPOCHS, RELEASES, Column, column
+from exsitu.catalog.header import Header
+from exsitu.columns import Column, column
 from exsitu.errors import InputError
 from exsitu.formats import FORMATS, recognise
 from exsitu.provenance import publish_file
@@ -32,67 +32,6 @@ _STREAM_START = b'<DATA>\n<BINARY2>\n<STREAM encoding="base64">\n'
 _STREAM_END = b"</STREAM>\n</BINARY2>\n</DATA>\n"
 _TABLE_END = b"</TABLE>"
 _CHECKSUM_NOTE = "sum of this HDU"
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """
-    What every file of a catalog says of itself.
-
-    Parameters
-    ----------
-    version : str
-        Version of the release, such as ``"gaia-3"``.
-    survey : str
-        Name of the survey.
-    data_release : str
-        Key of ``exsitu.columns.RELEASES``: whose identifiers these are, and at what epoch the positions hold.
-    model : str
-        Name and version of the network.
-    weights_sha256 : str
-        Digest of the network's weights.
-    cut : float
-        Stars with a score above it are in the catalog.
-    software : str
-        Name and version of the program.
-    """
-
-    version: str
-    survey: str
-    data_release: str
-    model: str
-    weights_sha256: str
-    cut: float
-    software: str
-
-    @property
-    def epoch(self) -> float | None:
-        """Julian year of the positions; None where the data release has no single one."""
-        return REFERENCE_EPOCHS.get(self.data_release)
-
-    @property
-    def description(self) -> str:
-        """One line for people."""
-        return f"Accreted (ex situ) stars of {RELEASES.get(self.data_release, self.survey)}, release {self.version}"
-
-    def entries(self) -> list[tuple[str, str, Any, str]]:
-        """
-        List the facts.
-
-        Returns
-        -------
-        list of (str, str, object, str)
-            FITS keyword, name elsewhere, value, comment.
-        """
-        return [
-            ("CATALOG", "version", self.version, "version of the release"),
-            ("SURVEY", "survey", self.survey, "survey the stars are from"),
-            ("DATAREL", "data_release", self.data_release, "data release of the identifiers"),
-            ("MODEL", "model", self.model, "network that scored the stars"),
-            ("WEIGHTS", "weights_sha256", self.weights_sha256, ""),
-            ("SCORECUT", "cut", self.cut, "stars with score > this are in"),
-            ("SOFTWARE", "software", self.software, "program that wrote this"),
-        ]
 
 
 def write_catalog(folder: Path, frame: pd.DataFrame, header: Header) -> list[Path]:
@@ -162,6 +101,34 @@ def write_fits_catalog(path: Path, frame: pd.DataFrame, header: Header) -> None:
         Registry columns.
     header : Header
         What the file says of itself.
+    """
+    columns = _columns(frame)
+    cards: list[tuple[str, Any, str]] = [("RADESYS", "ICRS", "celestial reference frame")]
+    if header.epoch is not None:
+        cards.append(("REFEPOCH", header.epoch, "[yr] Julian year of the positions"))
+    cards += [(keyword, value, comment) for keyword, _, value, comment in header.entries()]
+    with publish_file(path) as staged:
+        write_fits_table(staged, _astropy_table(frame, columns), columns, name=header.table_name.upper(), cards=cards)
+
+
+def write_fits_table(
+    path: Path, table: Any, columns: Sequence[Column], *, name: str, cards: Sequence[tuple[str, Any, str]]
+) -> None:
+    """
+    Write a table as FITS so that astropy, TOPCAT and STILTS show units, UCDs and descriptions, with checksums.
+
+    Parameters
+    ----------
+    path : Path
+        Where to write.
+    table : astropy.table.Table
+        The rows; columns have unit, description and ``meta["ucd"]``.
+    columns : sequence of Column
+        What is known of each of its columns, in order; an empty unit, UCD or description is left out.
+    name : str
+        Of the extension.
+    cards : sequence of (str, object, str)
+        Keyword, value and comment of further cards.
 
     Notes
     -----
@@ -170,30 +137,27 @@ def write_fits_catalog(path: Path, frame: pd.DataFrame, header: Header) -> None:
     """
     from astropy.io import fits
 
-    columns = _columns(frame)
     # Through the high-level writer and back: it alone knows how to fill the COMMENT cards.
     written = io.BytesIO()
-    _astropy_table(frame, columns).write(written, format="fits")
+    table.write(written, format="fits")
     written.seek(0)
     with fits.open(written) as file:
-        table = file[1]
+        hdu = file[1]
         for number, c in enumerate(columns, start=1):
-            if c.unit:
-                table.header[f"TUNIT{number}"] = c.unit
             after = f"TFORM{number}"
-            table.header.set(f"TCOMM{number}", c.description, after=after)
-            table.header.set(f"TUCD{number}", c.ucd, after=after)
-        table.header["EXTNAME"] = "CATALOG"
-        table.header["RADESYS"] = ("ICRS", "celestial reference frame")
-        if header.epoch is not None:
-            table.header["REFEPOCH"] = (header.epoch, "[yr] Julian year of the positions")
-        for keyword, _, value, comment in header.entries():
-            table.header[keyword] = (value, comment)
-        for hdu in file:
+            if c.unit:
+                hdu.header[f"TUNIT{number}"] = c.unit
+            if c.description:
+                hdu.header.set(f"TCOMM{number}", c.description, after=after)
+            if c.ucd:
+                hdu.header.set(f"TUCD{number}", c.ucd, after=after)
+        hdu.header["EXTNAME"] = name
+        for keyword, value, comment in cards:
+            hdu.header[keyword] = (value, comment)
+        for part in file:
             # The default note is the time of day.
-            hdu.add_checksum(when=_CHECKSUM_NOTE)
-        with publish_file(path) as staged:
-            file.writeto(staged, overwrite=True)
+            part.add_checksum(when=_CHECKSUM_NOTE)
+        file.writeto(path, overwrite=True)
 
 
 def write_votable_catalog(path: Path, frame: pd.DataFrame, header: Header) -> None:
@@ -316,7 +280,7 @@ def _votable(columns: list[Column], header: Header) -> tuple[Any, Any]:
     resource.coordinate_systems.append(CooSys(ID=_FRAME_ID, system="ICRS", **epoch))
     for _, name, value, _ in header.entries():
         resource.infos.append(Info(name=name, value=str(value)))
-    table = TableElement(votable, name="catalog", nrows=None)
+    table = TableElement(votable, name=header.table_name, nrows=None)
     table.description = header.description
     resource.tables.append(table)
     for c in columns:

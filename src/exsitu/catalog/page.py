@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from exsitu.catalog.formats import NAMES
-from exsitu.columns import REFERENCE_EPOCHS, RELEASES, column
+from exsitu.columns import PROVISIONAL, REFERENCE_EPOCHS, RELEASES, column
 
 PAPER = (
     "Ostdiek, B., Necib, L., Cohen, T., et al. 2020, *Cataloging accreted stars within Gaia DR2 using deep learning*, "
@@ -15,6 +15,7 @@ _SOURCES: Mapping[str, str] = {
     "ananke": "Sanderson, R. E., et al. 2020, ApJS 246, 6 (the ananke mock surveys)",
     "gaia_dr2": "Gaia Collaboration 2018, A&A 616, A1, with the acknowledgement ESA/Gaia/DPAC",
     "gaia_dr3": "Gaia Collaboration 2023, A&A 674, A1, with the acknowledgement ESA/Gaia/DPAC",
+    "gaia_dr4": "Gaia DR4, as its own pages ask, with the acknowledgement ESA/Gaia/DPAC",
     "hipparcos2": "van Leeuwen, F. 2007, A&A 474, 653 (Hipparcos, the new reduction)",
     "rave_dr5": "Kunder, A., et al. 2017, AJ 153, 75 (RAVE DR5)",
 }
@@ -57,15 +58,26 @@ def readme(manifest: Mapping[str, Any]) -> str:
 
 def _opening(manifest: Mapping[str, Any]) -> Iterator[str]:
     survey = RELEASES.get(manifest["data_release"], manifest["data_release"])
-    yield f"# {manifest['version']}: accreted (ex situ) stars"
+    mock = bool(manifest["provenance"].get("synthetic"))
+    yield f"# {manifest['version']}: {'mock stars called accreted' if mock else 'accreted (ex situ) stars'}"
     yield ""
     yield (
-        f"{manifest['counts']['selected']} stars of the survey `{manifest['survey']}` ({survey}) that a neural network "
+        f"{manifest['counts']['selected']} {'mock ' if mock else ''}stars of the survey `{manifest['survey']}` "
+        f"({'a mock survey in the form of ' if mock else ''}{survey}) that a neural network "
         f"calls accreted, that is, born in another galaxy: score S > {manifest['cut']:g}."
     )
     yield ""
-    if manifest["provenance"].get("synthetic"):
-        yield "**These are not real stars:** the survey is a mock galaxy, and its truth audits the release."
+    if mock:
+        yield "**These are not real stars:** the survey is a mock galaxy, and no star of it was ever observed."
+        yield ""
+    if manifest["data_release"] in PROVISIONAL:
+        yield (
+            "**Provisional:** what exsitu knows of this data release is a draft of its data model; names, epoch and "
+            "columns may be others in the archive. Make the release again when exsitu knows the final one."
+        )
+        yield ""
+    for doubt in manifest.get("doubts", ()):
+        yield f"**Doubt, allowed when this was released:** {doubt}"
         yield ""
     if manifest["counts"]["selected"]:
         yield "![Stars selected, on the sky in Galactic coordinates](sky.png)"
@@ -168,6 +180,8 @@ def _using(manifest: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield f"- this release by its version, `{version}`, and exsitu {manifest['code']['exsitu']}"
     yield f"- the method: {PAPER}"
-    if data_release in _SOURCES:
+    if manifest["provenance"].get("synthetic"):
+        yield "- the data: mock stars, by the program and galaxy that the survey's file names; none was observed"
+    elif data_release in _SOURCES:
         yield f"- the data: {_SOURCES[data_release]}"
     yield ""

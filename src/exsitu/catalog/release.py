@@ -9,13 +9,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from exsitu import __version__, gates
-from exsitu.catalog.formats import Header, write_catalog
+from exsitu.catalog.all_stars import AllStars
+from exsitu.catalog.formats import write_catalog
+from exsitu.catalog.header import Header
 from exsitu.catalog.manifest import (
     MANIFEST,
     SCHEMA_VERSION,
@@ -28,8 +30,9 @@ from exsitu.catalog.manifest import (
     signed,
 )
 from exsitu.catalog.page import readme
+from exsitu.catalog.scores import Scores
 from exsitu.catalog.verify import SCORES, verify_contents
-from exsitu.columns import column
+from exsitu.columns import PROVISIONAL, column
 from exsitu.errors import InputError, ReleaseError
 from exsitu.provenance import code_digest, git_revision, publish_folder, write_json
 from exsitu.tables import read_parquet, write_parquet
@@ -64,41 +67,6 @@ _CATALOG = (
 )
 
 
-class Card(Protocol):
-    """What a release asks of a model's card."""
-
-    @property
-    def weights_sha256(self) -> str:
-        """Digest of the weights that are loaded."""
-
-    @property
-    def digest(self) -> str:
-        """Digest of all that decides scores and flags."""
-
-
-class Scores(Protocol):
-    """What a release asks of a scorer; ``exsitu.model.scoring.Scorer`` is one."""
-
-    @property
-    def card(self) -> Card:
-        """Card of the network."""
-
-    def score(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """
-        Score a table.
-
-        Parameters
-        ----------
-        frame : DataFrame
-            Stars.
-
-        Returns
-        -------
-        DataFrame
-            ``score`` and ``flags`` in the order of `frame`.
-        """
-
-
 @dataclass(frozen=True, slots=True)
 class ReleaseInputs:
     """
@@ -118,6 +86,8 @@ class ReleaseInputs:
         Stars with a score above it are selected.
     max_fractional_parallax_error : float
         The quality cut the scorer applies.
+    synthetic : bool
+        Whether the stars are mock stars, never observed.
     provenance : mapping
         Anything else worth keeping, such as the path of the survey and the settings.
     """
@@ -128,6 +98,7 @@ class ReleaseInputs:
     champion: Mapping[str, Any]
     cut: float
     max_fractional_parallax_error: float
+    synthetic: bool = False
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -136,6 +107,7 @@ class ReleaseInputs:
         return {
             "survey_digest": self.survey_digest,
             "data_release": self.data_release,
+            "synthetic": self.synthetic,
             "weights_sha256": self.champion["weights_sha256"],
             "model_digest": self.champion["model_digest"],
             "cut": float(self.cut),
@@ -154,6 +126,7 @@ def build_release(
     suites: Path,
     reports: Path,
     allow_empty: bool = False,
+    allow_doubts: bool = False,
     progress: bool = True,
 ) -> Path:
     """
@@ -174,9 +147,11 @@ def build_release(
     suites : Path
         Folder of the expectation suites.
     reports : Path
-        Folder for the gate's report, which is kept if the gate refuses the catalog.
+        Folder for the gates' reports, which are kept if a gate refuses the survey or the catalog.
     allow_empty : bool
         Publish the scores even if no star is selected; otherwise that is an error.
+    allow_doubts : bool
+        Publish even if the survey cannot be what its columns say, or fails its suite; the release says so.
     progress : bool
         Whether to show progress.
 
@@ -191,7 +166,7 @@ def build_release(
         If the version exists or is not of this survey, another release is being written, the scorer is not the
         champion, nothing is selected and that is not allowed, or the release does not verify.
     GateError
-        If the catalog fails its suite.
+        If the catalog fails its suite, or all stars of the survey fail theirs or raise doubts that are not allowed.
     """
     target = release_folder(releases, version)
     if Version.parse(version).survey != inputs.survey:
@@ -218,6 +193,7 @@ def build_release(
                 suites=suites,
                 reports=reports,
                 allow_empty=allow_empty,
+                allow_doubts=allow_doubts,
                 progress=progress,
             )
         target.chmod(0o555)
@@ -249,14 +225,18 @@ def _fill(
     suites: Path,
     reports: Path,
     allow_empty: bool,
+    allow_doubts: bool,
     progress: bool,
 ) -> None:
     tally = _Tally(inputs.cut)
-    _write_scores(staged / SCORES, tally.scored(_shown(frames, progress=progress), scorer), tally)
+    watch = gates.SurveyGate(tuple(scorer.card.inputs), inputs.max_fractional_parallax_error, scorer.card.learnt_on)
+    gate = AllStars(watch, suites, reports / f"survey-{version}.json")
+    _write_scores(staged / SCORES, tally.scored(gate.watched(_shown(frames, progress=progress)), scorer, gate), tally)
+    doubts = gate.doubts(version, allowed=allow_doubts)
     catalog = tally.catalog(version, allow_empty=allow_empty)
     if len(catalog):
         gates.check(catalog, "catalog", report=reports / f"catalog-{version}.json", suites=suites)
-    manifest = _manifest(inputs, version, tally, [str(name) for name in catalog])
+    manifest = _manifest(inputs, version, tally, [str(name) for name in catalog]) | {"doubts": doubts}
     write_catalog(staged, catalog, _header(inputs, version))
     _draw(staged, catalog, inputs)
     (staged / "README.md").write_text(readme(manifest), encoding="utf-8")
@@ -294,11 +274,12 @@ class _Tally:
         self.read = self.passing = self.n_scored = 0
         self.flagged = dict.fromkeys(self.flags, 0)
 
-    def scored(self, frames: Iterable[pd.DataFrame], scorer: Scores) -> Iterator[pd.DataFrame]:
+    def scored(self, frames: Iterable[pd.DataFrame], scorer: Scores, gate: AllStars) -> Iterator[pd.DataFrame]:
         """Ids, scores and flags of the stars that pass the parallax cut, chunk by chunk."""
         for frame in frames:
             outcome = scorer.score(frame)
             score, flags = outcome["score"].to_numpy(np.float32), outcome["flags"].to_numpy(np.int32)
+            gate.add(frame, score, flags)
             passing = np.isfinite(frame["parallax"].to_numpy(np.float64)) & ((flags & self.flags["parallax_cut"]) == 0)
             chosen = passing & is_selected(score, self._cut)
             self.read += len(frame)
@@ -354,6 +335,7 @@ def _header(inputs: ReleaseInputs, version: str) -> Header:
         weights_sha256=champion["weights_sha256"],
         cut=inputs.cut,
         software=f"exsitu {__version__}",
+        synthetic=inputs.synthetic,
     )
 
 
@@ -361,6 +343,7 @@ def _manifest(inputs: ReleaseInputs, version: str, tally: _Tally, columns: list[
     return {
         "schema_version": SCHEMA_VERSION,
         "version": version,
+        "title": _header(inputs, version).description,
         "survey": inputs.survey,
         "data_release": inputs.data_release,
         "created": _now(),
@@ -373,7 +356,11 @@ def _manifest(inputs: ReleaseInputs, version: str, tally: _Tally, columns: list[
         "model": dict(inputs.champion),
         "data": {"survey_digest": inputs.survey_digest, "training_data_digest": inputs.champion.get("data_digest")},
         "code": {"exsitu": __version__, "code_digest": code_digest(), "git_revision": git_revision()},
-        "provenance": dict(inputs.provenance),
+        "provenance": {
+            "synthetic": inputs.synthetic,
+            "provisional": inputs.data_release in PROVISIONAL,
+            **inputs.provenance,
+        },
     }
 
 

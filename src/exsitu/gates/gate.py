@@ -7,11 +7,9 @@ of half a million to a million rows that lie evenly in the table.
 """
 
 import functools
-import json
 import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ import pandas as pd
 from exsitu.columns import nearest
 from exsitu.errors import GateError
 from exsitu.gates.reports import Finding, offending, summary, write_report
+from exsitu.gates.sampling import EvenSample
 from exsitu.gates.suites import PAIR_EXPECTATION, TABLES, Expectation
 from exsitu.gates.suites import suites as suites_of_registry
 from exsitu.provenance import read_json
@@ -78,9 +77,39 @@ def check(
         If the table fails, the suite is missing or one of its expectations is unknown. The message names the suite,
         each failed column with a count and up to five rows, and the report.
     """
+    for _ in checked([frames] if isinstance(frames, pd.DataFrame) else frames, suite, report=report, suites=suites):
+        pass
+
+
+def checked(frames: Iterable[pd.DataFrame], suite: str, *, report: Path, suites: Path) -> Iterator[pd.DataFrame]:
+    """
+    Hand a table on chunk by chunk while it is checked; the verdict comes when the last chunk was taken.
+
+    Parameters
+    ----------
+    frames : iterable of DataFrame
+        The table in chunks.
+    suite : str
+        Name of the suite.
+    report : Path
+        Where the report goes.
+    suites : Path
+        Folder of the suites.
+
+    Yields
+    ------
+    DataFrame
+        The chunks as they came.
+
+    Raises
+    ------
+    GateError
+        As `check` does.
+    """
     gate = _Gate(suite, _load(suites, suite))
-    for frame in [frames] if isinstance(frames, pd.DataFrame) else frames:
+    for frame in frames:
         gate.add(frame)
+        yield frame
     findings = gate.finish()
     written = write_report(report, suite, gate.rows, findings)
     failed = [finding for finding in findings if finding.failed]
@@ -103,7 +132,7 @@ def _load(folder: Path, name: str) -> list[Expectation]:
     try:
         expectations: list[Expectation] = read_json(path)["expectations"]
         unknown = {e["type"] for e in expectations} - {*_SCHEMA, *_ROWS, *_KEYS, *_SUMMARIES, _COUNT}
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise GateError(f"{path} is not a suite ({error!r}); restore it with exsitu.gates.write_suites") from None
     if unknown or not any(e["type"] == _COUNT for e in expectations):
         # Without a row count, an empty table passes everything else.
@@ -195,26 +224,6 @@ def _error(info: Mapping[str, Any]) -> str | None:
     return None
 
 
-@dataclass(slots=True)
-class _Sample:
-    """Evenly spaced rows of a table that comes in chunks: all of them, or every second, fourth, … one."""
-
-    columns: list[str]
-    stride: int = 1
-    seen: int = 0
-    pieces: list[pd.DataFrame] = field(default_factory=list)
-
-    def add(self, frame: pd.DataFrame) -> None:
-        self.pieces.append(frame[self.columns].iloc[-self.seen % self.stride :: self.stride])
-        self.seen += len(frame)
-        while sum(map(len, self.pieces)) > _SAMPLE_ROWS:
-            self.pieces = [pd.concat(self.pieces).iloc[::2]]
-            self.stride *= 2
-
-    def frame(self) -> pd.DataFrame:
-        return pd.concat(self.pieces, ignore_index=True)
-
-
 class _Gate:
     """What is known so far of a table that comes in chunks."""
 
@@ -224,7 +233,7 @@ class _Gate:
         self._findings = [Finding(e) for e in expectations]
         self._schemas: dict[tuple[tuple[str, str], ...], frozenset[str]] = {}
         self._keys: dict[int, list[pd.DataFrame]] = {}
-        self._sample: _Sample | None = None
+        self._sample: EvenSample | None = None
 
     def _of(self, kinds: frozenset[str], unusable: frozenset[str]) -> list[Finding]:
         """Findings of these kinds whose columns are all there and of the right type."""
@@ -269,7 +278,7 @@ class _Gate:
     def _add_to_sample(self, chunk: pd.DataFrame, unusable: frozenset[str]) -> None:
         columns = sorted({c for f in self._of(_SUMMARIES, unusable) for c in f.columns})
         if self._sample is None:
-            self._sample = _Sample(columns)
+            self._sample = EvenSample(columns, _SAMPLE_ROWS)
         if self._sample.columns == columns:
             self._sample.add(chunk)
 

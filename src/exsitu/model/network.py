@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,15 @@ class ModelCard:
     def digest(self) -> str:
         """SHA-256 over everything that decides scores and flags: inputs in order, constants, shape, domain, weights."""
         return sha256_json({name: part for name, part in self.to_json().items() if name != "provenance"})
+
+    @property
+    def learnt_on(self) -> Mapping[str, Sequence[float]]:
+        """Quantiles of the inputs in the sample of the first training, however often the network was transferred."""
+        made = self.provenance
+        while "pretraining" in made:
+            made = made["pretraining"]
+        found: Mapping[str, Sequence[float]] = made.get("learnt_on", {})
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """

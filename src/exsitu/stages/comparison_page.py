@@ -154,7 +154,7 @@ def card_of(contender: Contender) -> dict[str, str]:
         "score cut": f"{contender.cut:.2f}",
         "weights SHA-256": card["weights_sha256"],
         "model digest": card["digest"],
-        **{f"made: {name}": str(value) for name, value in flat(card["provenance"]).items()},
+        **{f"made: {name}": str(value) for name, value in flat(card["provenance"]).items() if "learnt_on" not in name},
     }
     if run is None:
         return told | {"MLflow run": "none on record here; the model was fetched, or its run was removed"}

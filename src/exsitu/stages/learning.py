@@ -159,6 +159,27 @@ def domain(frame: pd.DataFrame, columns: tuple[str, ...]) -> dict[str, tuple[flo
     return {name: (float(frame[name].min()), float(frame[name].max())) for name in columns}
 
 
+def learnt_on(frame: pd.DataFrame, columns: tuple[str, ...]) -> dict[str, list[float]]:
+    """
+    Quantiles of each input over a training sample, by which new stars are compared with it wherever a model travels.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The training sample.
+    columns : tuple of str
+        The network's inputs.
+
+    Returns
+    -------
+    dict of str to list of float
+        In the column's unit; positions are left out, because a survey may be of any part of the sky.
+    """
+    from exsitu.evaluation.drift import quantiles
+
+    return {name: quantiles(frame[name]) for name in columns if name not in ("l", "b")}
+
+
 def parameters(settings: Settings, stage: str, **more: Any) -> dict[str, Any]:
     """
     What MLflow shows as a run's parameters: all settings that a training depends on.

@@ -12,6 +12,7 @@ from exsitu.stages.learning import (
     domain,
     forget_checkpoints,
     labelled_stars,
+    learnt_on,
     log_outcome,
     parameters,
     read_sample,
@@ -58,7 +59,12 @@ def pretrain(settings: Settings, *, samples: Path, output: Path, runs: Path, pro
         representation=chosen.representation,
         hidden=chosen.hidden,
         domain=domain(sample.training, input_columns(chosen.input_set)),
-        provenance={"stage": "pretrain", "sample_digest": sample.digest, "seed": settings.seed},
+        provenance={
+            "stage": "pretrain",
+            "sample_digest": sample.digest,
+            "seed": settings.seed,
+            "learnt_on": learnt_on(sample.training, input_columns(chosen.input_set)),
+        },
     )
     card = told_of_suns(card, sample.training)
     data = {"pretraining": sample.digest, "pretraining_test": sha256_file(test_file)}

@@ -15,7 +15,7 @@ from exsitu.registry import champion_source, read_champion
 from exsitu.settings import Settings, Survey
 from exsitu.stages.data_record import verified_digest
 from exsitu.stages.score import load_scorer
-from exsitu.surveys.gaia import guess_release
+from exsitu.surveys.gaia import identify, released_as
 from exsitu.surveys.missing import Replaced
 from exsitu.surveys.reader import read_survey
 from exsitu.tables import describe
@@ -31,6 +31,7 @@ def release(
     data_release: str | None = None,
     drop_repeats: bool = False,
     allow_empty: bool = False,
+    allow_doubts: bool = False,
     allow_truncated: bool = False,
     table: str | None = None,
     version: str | None = None,
@@ -58,6 +59,8 @@ def release(
         Keep the first of rows that share a ``source_id`` instead of refusing them.
     allow_empty : bool
         Publish the scores even if no star is selected.
+    allow_doubts : bool
+        Publish even if a gate doubts that the survey is what its columns say; the release says so.
     allow_truncated : bool
         Take a file that states that rows are missing; the manifest says so.
     table : str, optional
@@ -85,11 +88,14 @@ def release(
     Raises
     ------
     InputError
-        If the survey is unknown, is not as when the data were made, or cannot be used as it is.
+        If the survey is unknown, is not as when the data were made, cannot be used as it is, or says of itself that it
+        is of another data release or no mock.
     ReleaseError
         If the version exists, or nothing is selected.
+    GateError
+        If the survey's stars cannot be what its columns say, and that is not allowed.
     """
-    source = _survey(settings, survey, path, data_release, table)
+    source, mock = _survey(settings, survey, path, data_release, table)
     champion = read_champion(champion_file)
     if champion_source(champion_file) != champion_file:
         log.info("the champion is %s, promoted in this checkout; %s does not name it (`exsitu promote --commit`)",
@@ -101,9 +107,10 @@ def release(
         champion=asdict(champion),
         cut=champion.cut,
         max_fractional_parallax_error=settings.quality.max_fractional_parallax_error,
+        synthetic=mock is not None,
         provenance={
             "survey_file": source.path.name,
-            "synthetic": source.truth is not None,
+            "synthetic_by": mock,
             "profile": settings.profile,
             "drop_repeats": drop_repeats,
             **({"allow_truncated": True} if allow_truncated else {}),
@@ -140,6 +147,7 @@ def release(
         suites=suites,
         reports=reports,
         allow_empty=allow_empty,
+        allow_doubts=allow_doubts,
         progress=progress,
     )
     if replaced:
@@ -147,22 +155,28 @@ def release(
     return made
 
 
-def _survey(settings: Settings, name: str, path: Path | None, data_release: str | None, table: str | None) -> Survey:
-    if path is not None:
-        if not path.is_file():
-            raise InputError(f"no file {path}")
-        release_name = data_release or guess_release(describe(path, table=table))
-        if release_name is None:
-            raise InputError(
-                f"{path} does not say of which data release its ids are; name it with --release, as gaia_dr2"
-            )
-        return Survey(path=path, release=release_name)
-    if name not in settings.surveys:
+def _survey(
+    settings: Settings, name: str, path: Path | None, data_release: str | None, table: str | None
+) -> tuple[Survey, str | None]:
+    """The survey, and what says that its stars are mock stars."""
+    if path is None and name not in settings.surveys:
         known = settings.surveys
         raise InputError(
             f"unknown survey {name!r}{nearest(name, known)}; known: {', '.join(known)}; or give --input FILE"
         )
-    return settings.surveys[name]
+    told = Survey(path=path, release=data_release or "") if path is not None else settings.surveys[name]
+    if not told.path.is_file():
+        raise InputError(f"no file {told.path}{'; make it with `exsitu data`' if path is None else ''}")
+    info = describe(told.path, table=table)
+    found = identify(info)
+    release_name = released_as(info, found, told.release or None)
+    if told.truth is not None and found.observed:
+        raise InputError(
+            f"{told.path} is of real stars ({found.observed}), and params.yaml names a truth for {name}: leave out "
+            f"surveys.{name}.truth, or name the mock survey"
+        )
+    mock = found.mock or (None if told.truth is None else f"params.yaml (surveys.{name}.truth)")
+    return told.model_copy(update={"release": release_name}), mock
 
 
 def _first_of_each(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from exsitu.catalog.score_files import format_of, kept_columns, write_scores
 from exsitu.errors import InputError
-from exsitu.formats import recognise
-from exsitu.partitions import Scoring, count_catalog, is_catalog, require_hats, score_catalog
+from exsitu.gates import SurveyGate
+from exsitu.partitions import Scoring, count_catalog, is_catalog, require_hats, sample_catalog, score_catalog
 from exsitu.phase_space import SolarFrame
 from exsitu.provenance import read_record
 from exsitu.registry import find_weights, read_champion
@@ -17,7 +18,9 @@ from exsitu.settings import Settings
 from exsitu.surveys.columnar import Columns, read_columns
 from exsitu.surveys.missing import Replaced
 from exsitu.surveys.mock_files import stated_sun
-from exsitu.tables import ROW_GROUP, write_parquet
+from exsitu.surveys.names import registry_names
+from exsitu.surveys.stated import stated_facts
+from exsitu.tables import ROW_GROUP, TableInfo, describe
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +30,7 @@ def score(
     path: Path,
     *,
     output: Path | None = None,
+    keep: str | None = None,
     data_release: str | None = None,
     table: str | None = None,
     model: Path | None = None,
@@ -38,7 +42,7 @@ def score(
     models: Sequence[Path],
 ) -> dict[str, Any]:
     """
-    Score a file of stars.
+    Score a file of stars, and say whether it can be what its columns are called.
 
     Parameters
     ----------
@@ -48,8 +52,11 @@ def score(
         Stars in any readable format: ``ra, dec`` or ``l, b``, ``pmra, pmdec, parallax`` and its error; or the folder of
         a HATS catalog of them, or of Parquet files of one table.
     output : Path, optional
-        Parquet file to write: ``row``, ``source_id`` where there is one, ``score``, ``flags``, in input order. For
-        a HATS catalog it is needed: folder of another one, with position, ``source_id``, ``score``, ``flags``.
+        File to write, in the format that its name says: ``row``, ``source_id`` where there is one, ``score``,
+        ``flags``, in input order. For a HATS catalog it is needed: folder of another one, with position,
+        ``source_id``, ``score``, ``flags``.
+    keep : str, optional
+        Columns of the input to write too, under their own names: ``"all"``, or names separated by commas.
     data_release : str, optional
         Data release of the file; guessed otherwise.
     table : str, optional
@@ -72,20 +79,29 @@ def score(
     Returns
     -------
     dict
-        ``rows``, ``scored``, ``selected`` (S > cut), ``cut``; of a file also ``not_physical``, what was no measurement
-        and was taken as missing: ``{column: {value: rows}}``.
+        ``rows``, ``scored``, ``selected`` (S > cut), ``cut``, ``flags`` (rows that bear each flag), ``not_physical``
+        (of a file: what was no measurement and was taken as missing, ``{column: {value: rows}}``), ``cautions`` (what
+        the file itself states against its use), ``warnings`` (why the scores cannot be trusted, a sentence each) and
+        ``notes`` (what could not be looked at).
 
     Raises
     ------
     InputError
         If the file cannot be used as it is.
     """
+    if keep is not None and (output is None or is_catalog(path)):
+        raise InputError("--keep carries columns of one file into a file of scores: name it with --output")
     if is_catalog(path):
         how = {"release": data_release, "allow_missing_errors": allow_missing_errors, "draws": draws, "seed": seed}
         return _score_catalog(
             settings, path, output, model=model, cut=cut, champion_file=champion_file, models=models, how=how
         )
-    recognise(path)  # a mistyped path is no reason to load a network
+    info = describe(path, table=table)  # a mistyped path is no reason to load a network
+    kept = None
+    if output is not None:
+        format_of(output)
+        ids = registry_names(info, data_release).get("source_id")
+        kept = None if keep is None else kept_columns(info, keep, ids)
     scorer, cut_used = load_scorer(
         settings,
         champion_file,
@@ -97,25 +113,38 @@ def score(
     )
     counts: dict[str, Any] = {"rows": 0, "scored": 0, "selected": 0, "cut": cut_used}
     replaced = Replaced(scorer.columns)
+    chunk_rows = _whole_groups(settings.chunk_rows)
     chunks = read_columns(
         path,
         scorer.columns_for(draws),
-        optional=scorer.optional_for(draws),
+        optional=(*scorer.optional_for(draws), "ra", "dec"),
         release=data_release,
         table=table,
-        chunk_rows=_whole_groups(settings.chunk_rows),
+        chunk_rows=chunk_rows,
         allow_missing_errors=allow_missing_errors,
         replaced=replaced,
     )
-    scores = _scored(chunks, scorer, counts, draws=draws, seed=seed)
+    gate = SurveyGate(scorer.card.inputs, settings.quality.max_fractional_parallax_error, scorer.card.learnt_on)
+    scores = _scored(chunks, scorer, counts, gate, draws=draws, seed=seed)
     if output is not None:
-        write_parquet(output, scores, metadata={"weights_sha256": scorer.card.weights_sha256}, complete=True)
+        metadata = {"weights_sha256": scorer.card.weights_sha256, **_made_by(info)}
+        write_scores(output, scores, metadata=metadata, kept=kept, chunk_rows=chunk_rows)
     else:
         for _ in scores:
             pass
     if replaced:
         log.warning("%s: %s", path, replaced.sentence())
-    return counts | {"not_physical": replaced.as_dict()}
+    told = {"flags": gate.flagged, "not_physical": replaced.as_dict(), "cautions": list(info.cautions)}
+    return counts | told | _said(gate)
+
+
+def _said(gate: SurveyGate) -> dict[str, list[str]]:
+    return {"warnings": gate.doubts(), "notes": gate.notes()}
+
+
+def _made_by(info: TableInfo) -> dict[str, str]:
+    """What made mock stars, so that a file of their scores says that they are such."""
+    return {key: text for key, text in stated_facts(info.path, info.format).items() if key == "generator"}
 
 
 def _score_catalog(
@@ -136,7 +165,12 @@ def _score_catalog(
     scorer, cut_used, folder = _opened(settings, champion_file, models, model, cut, require_errors=require_errors)
     limit = settings.quality.max_fractional_parallax_error
     score_catalog(path, Scoring(folder.absolute(), scorer.card.weights_sha256, limit, **how), output)
-    return count_catalog(output, cut_used)
+    counts = count_catalog(output, cut_used)
+    gate = SurveyGate(scorer.card.inputs, limit, scorer.card.learnt_on)
+    gate.flagged, gate.scored = counts["flags"], counts["scored"]
+    for columns in sample_catalog(path, scorer, release=how["release"], require_errors=require_errors):
+        gate.columns.add(columns)
+    return counts | {"cautions": [], **_said(gate)}
 
 
 def _whole_groups(rows: int) -> int:
@@ -145,10 +179,11 @@ def _whole_groups(rows: int) -> int:
 
 
 def _scored(
-    chunks: Iterator[Columns], scorer: Any, counts: dict[str, Any], *, draws: int, seed: int
+    chunks: Iterator[Columns], scorer: Any, counts: dict[str, Any], gate: SurveyGate, *, draws: int, seed: int
 ) -> Iterator[Columns]:
     for chunk in chunks:
         found, flags = scorer.score_columns(chunk)
+        gate.add(chunk, found, flags)
         rows = np.arange(counts["rows"], counts["rows"] + len(found), dtype=np.int64)
         ids = {"source_id": chunk["source_id"]} if "source_id" in chunk else {}
         spread = (
