@@ -18,6 +18,8 @@ import numpy as np
 import pandas as pd
 from figures import FORWARD_FLOP, REPEATS, flops_of, in_turns, products, rounds, row
 
+from exsitu.phase_space import icrs_to_galactic
+
 ROOT = Path(__file__).parents[1]
 
 IN_MEMORY, PREDICT = 1_000_000, 20_000
@@ -44,13 +46,15 @@ def survey(n: int, seed: int = 1) -> pd.DataFrame:
     """Twelve columns of stars that all pass the cut, in the order of their ids, which have gaps as Gaia's have."""
     rng = np.random.default_rng(seed)
     parallax = rng.uniform(0.1, 3.0, n)
+    ra, dec = rng.uniform(0.0, 360.0, n), rng.uniform(-90.0, 90.0, n)
+    l, b = icrs_to_galactic(ra, dec)  # noqa: E741 - the field's name
     return pd.DataFrame(
         {
             "source_id": np.sort(rng.integers(1 << 40, size=n)) + (seed << 40),
-            "ra": rng.uniform(0.0, 360.0, n),
-            "dec": rng.uniform(-90.0, 90.0, n),
-            "l": rng.uniform(-180.0, 180.0, n),
-            "b": rng.uniform(-90.0, 90.0, n),
+            "ra": ra,
+            "dec": dec,
+            "l": l,
+            "b": b,
             "pmra": rng.normal(0.0, 10.0, n),
             "pmdec": rng.normal(0.0, 10.0, n),
             "parallax": parallax,

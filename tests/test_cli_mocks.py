@@ -137,7 +137,7 @@ def test_import_says_how_many_stars_of_which_kind_it_kept(cli, tmp_path, monkeyp
     def read(folder, slices, ids_file, **options):
         told.update(folder=folder, slices=slices, ids=ids_file, **options)
         counts = {"read": 5000, "bright": 4500, "kept": 4000, "accreted": 40, "in_situ": 3960}
-        return SimpleNamespace(**counts, accreted_with_rv=5, in_situ_with_rv=700)
+        return SimpleNamespace(**counts, accreted_with_rv=5, in_situ_with_rv=700, not_physical="pmra (-9999 in 5 rows)")
 
     monkeypatch.setattr("exsitu.surveys.mock_import.import_mock", read)
     said = cli(
@@ -147,6 +147,7 @@ def test_import_says_how_many_stars_of_which_kind_it_kept(cli, tmp_path, monkeyp
     assert said.exit_code == 0
     assert "4,000 of 5,000 stars kept" in said.output
     assert "accreted: 40, 5 of them with a radial velocity" in said.output
+    assert "warning: pmra (-9999 in 5 rows)" in said.output
     assert f"exsitu mocks check {tmp_path / 'm12i'} --viewpoint 2" in said.output
     assert [path.name for path in told["slices"]] == ["a.hdf5", "b.hdf5"]
     assert (told["survey"], told["max_fractional_parallax_error"]) == ("m12i/lsr2", 0.1)

@@ -139,6 +139,15 @@ def test_an_empty_partition_has_the_same_columns_and_types(scoring, stars):
     pd.testing.assert_series_equal(empty.dtypes, full.dtypes)
 
 
+def test_what_is_no_measurement_is_flagged_in_a_partition(scoring, stars):
+    spoilt = stars.assign(
+        pmra=stars["pmra"].where(stars.index > 4, -999.0), ra=stars["ra"].where(stars.index != 9, -99e9)
+    )
+    found = score_partition(spoilt, scoring)
+    assert np.flatnonzero(found["flags"] & 16).tolist() == [0, 1, 2, 3, 4, 9]
+    assert found["score"][found["flags"] & 16 != 0].isna().all()
+
+
 def test_a_partition_of_arrow_types_has_the_same_scores(scoring, stars, expected):
     arrow = stars.convert_dtypes(dtype_backend="pyarrow", convert_integer=False)
     assert arrow["pmra"].isna().any()
@@ -290,6 +299,15 @@ def test_catalogs_of_old_and_those_that_show_few_columns_are_scored(lsdb, settin
         tmp_path / "few", catalog_name="few", as_collection=False, progress_bar=False, default_columns=["ra", "dec"]
     )
     assert score(settings, tmp_path / "few", output=tmp_path / "of_few", **places) == expected
+
+
+def test_the_old_catalog_of_the_cases_has_the_scores_of_its_stars(lsdb, settings, cases, model, tmp_path):
+    places = {"model": model[0], "champion_file": Path(), "models": ()}
+    score(settings, cases / "tables" / "00_baseline.fits", output=tmp_path / "scores.parquet", **places)
+    score(settings, cases / "tables" / "30_hats_old_properties", output=tmp_path / "out", **places)
+    parts = [pd.read_parquet(part) for part in (tmp_path / "out" / "dataset").rglob("Npix=*.parquet")]
+    expected = read_parquet(tmp_path / "scores.parquet").set_index("source_id").sort_index()
+    assert_same_bits(by_id(pd.concat(parts)), expected, SCORES)
 
 
 def test_a_folder_of_parquet_files_is_scored_as_one_file(settings, stars, expected, model, tmp_path):

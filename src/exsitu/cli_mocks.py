@@ -150,6 +150,8 @@ def import_(
     click.echo(f"{counts.kept:,} of {counts.read:,} stars kept, {counts.bright:,} read have G < 21")
     click.echo(f"accreted: {counts.accreted:,}, {counts.accreted_with_rv:,} of them with a radial velocity")
     click.echo(f"in situ: {counts.in_situ:,}, {counts.in_situ_with_rv:,} of them with a radial velocity")
+    if counts.not_physical:
+        click.echo(f"warning: {counts.not_physical}", err=True)
     click.echo(f"wrote {output / galaxy}; next: exsitu mocks check {output / galaxy} --viewpoint {viewpoint}", err=True)
 
 

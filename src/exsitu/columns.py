@@ -38,6 +38,9 @@ REFERENCE_EPOCHS: Mapping[str, float] = MappingProxyType(
 )
 """Julian year of the positions in each release."""
 
+NOT_PHYSICAL = "not_physical"
+"""What the readers call the column that marks rows in which a deciding value was no measurement, and its flag."""
+
 PROVISIONAL = frozenset({"gaia_dr4"})
 """Releases that are known by drafts alone: names, epoch and columns may change before they open."""
 
@@ -58,7 +61,8 @@ class Column:
     dtype : str
         NumPy dtype the column is held in; ids are int64 and never pass through a float.
     low, high : float or None
-        Physical range, both ends included; None for ids, text and truth flags.
+        Physical range, both ends included (a standard error of 0 is none); values outside are read as missing. None
+        for ids, text and truth flags.
     description : str
         One line for people.
     releases : frozenset of str
@@ -66,7 +70,8 @@ class Column:
     native : mapping of str to str
         Releases that have it under another name, and that name.
     aliases : tuple of str
-        Other spellings met in published tables; readers accept them where a file is of no known release.
+        Other spellings met in published tables; readers accept them where a file is of no known release, whatever
+        their case but for `CASE_MATTERS`.
     """
 
     name: str
@@ -129,7 +134,7 @@ _IDS = (
         "Source identifier, unique within one data release",
         _ALL,
         {"hipparcos2": "HIP"},
-        ("gaia_source", "dr2_source_id", "source", "hip"),
+        ("source", "gaia_source", "dr2_source_id"),
     ),
     Column("row", "", "meta.id", "int64", 0, None, "Row number in the input file, from 0"),
     Column("parentid", "", "meta.id.parent", "int64", 0, None, "Index of the parent star particle", _MOCK),
@@ -180,8 +185,8 @@ _ASTROMETRY = (
         "mas.yr-1",
         "pos.pm;pos.eq.ra",
         "float64",
-        -20000.0,
-        20000.0,
+        -12000.0,
+        12000.0,
         "Proper motion in right ascension, times cos(dec)",
         _ALL,
         {"hipparcos2": "pmRA"},
@@ -192,8 +197,8 @@ _ASTROMETRY = (
         "mas.yr-1",
         "pos.pm;pos.eq.dec",
         "float64",
-        -20000.0,
-        20000.0,
+        -12000.0,
+        12000.0,
         "Proper motion in declination",
         _ALL,
         {"hipparcos2": "pmDE"},
@@ -233,7 +238,7 @@ _ASTROMETRY = (
         "Standard error of the parallax",
         _ALL,
         {"hipparcos2": "e_Plx"},
-        ("parallax_err", "e_parallax", "plx_err"),
+        ("parallax_sig", "parallax_err", "e_parallax", "plx_err"),
     ),
     Column(
         "parallax_over_error",
@@ -255,7 +260,7 @@ _ASTROMETRY = (
         "Standard error of pmra",
         _ALL,
         {"hipparcos2": "e_pmRA"},
-        ("pmra_err",),
+        ("pmra_sig", "pmra_err"),
     ),
     Column(
         "pmdec_error",
@@ -267,7 +272,7 @@ _ASTROMETRY = (
         "Standard error of pmdec",
         _ALL,
         {"hipparcos2": "e_pmDE"},
-        ("pmdec_err", "e_pmdec"),
+        ("pmdec_sig", "pmdec_err", "e_pmdec"),
     ),
     _correlation("ra", "dec", "pos.eq.ra;pos.eq.dec"),
     _correlation("ra", "parallax", "pos.eq.ra;pos.parallax"),
@@ -304,7 +309,7 @@ _SPECTROSCOPY = (
         "Standard error of the radial velocity",
         _ALL,
         {"rave_dr5": "eHRV"},
-        ("rv_err", "e_rv", "e_hrv", "evlos"),
+        ("radial_velocity_sig", "radial_velocity_err", "rv_err", "e_rv", "e_hrv", "evlos"),
     ),
     Column(
         "feh",
@@ -328,7 +333,7 @@ _SPECTROSCOPY = (
         "Standard error of [Fe/H], dex",
         _OURS,
         {"rave_dr5": "eMet_K"},
-        ("e_fe_h", "fe_h_err", "e__m_h_k"),
+        ("feh_sig", "feh_err", "e_fe_h", "fe_h_err", "e__m_h_k"),
     ),
     Column("alpha", "", "phys.abund.Z", "float64", -3.0, 3.0, "Alpha enhancement [alpha/Fe], dex", _MOCK),
     Column("age", "", "time.age", "float64", -3.0, 10.3, "log10 of the age in years", _MOCK),
@@ -390,7 +395,7 @@ _PHOTOMETRY = tuple(
         f"Apparent {band.upper()} mean magnitude, extincted, Vega",
         _ALL,
         {},
-        (f"mag_{band}", f"{band}mag"),
+        (f"mag_{band}", f"{band.upper()}mag"),
     )
     for band, ucd in _BANDS.items()
 ) + tuple(
@@ -473,6 +478,9 @@ _DERIVED = (
     Column("score_p84", "", _PERCENTILE, "float32", 0.0, 1.0, "84th percentile of S over draws of the errors"),
     Column("flags", "", "meta.code.qual", "int32", 0, None, "Bit mask of scoring flags; 0 is a plain score"),
 )
+
+CASE_MATTERS = frozenset({"l", "b", "Gmag"})
+"""Spellings that mean something else in another case: luminosity L, magnitude B, the g of SDSS and Pan-STARRS."""
 
 COLUMNS: Mapping[str, Column] = MappingProxyType(
     {c.name: c for c in (*_IDS, *_ASTROMETRY, *_SPECTROSCOPY, *_PHOTOMETRY, *_TRUTH, *_DERIVED)}
@@ -582,4 +590,5 @@ def page() -> str:
     table = [head, ["---"] * len(head), *rows]
     lines = [f"| {' | '.join(cells)} |" for cells in table]
     sources = [f"- `{name}`: {text}" for name, text in RELEASES.items() if name != "exsitu"]
-    return "\n".join(["# Columns", "", "Made by `exsitu columns` from `columns.py`.", "", *sources, "", *lines, ""])
+    about = "Made by `exsitu columns` from `columns.py`. Values outside a range are read as missing (real-stars.md)."
+    return "\n".join(["# Columns", "", about, "", *sources, "", *lines, ""])

@@ -12,16 +12,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from exsitu.errors import InputError
-from exsitu.formats.parquet import parquet_parts, parquet_units
+from exsitu.formats.parquet import HATS_PROPERTIES, parquet_parts, parquet_units
 from exsitu.provenance import publish_folder
 from exsitu.surveys.columnar import Columns, frame_columns, native_columns
+from exsitu.surveys.missing import Replaced
 from exsitu.table_formats import arrow_frame
 
 _EXTRA = "hats"
 _LOOKED_AT = 64
 """Partitions that are looked at, at most, to see whether a catalog's columns are what they are called."""
-
-_PROPERTIES = ("hats.properties", "collection.properties", "properties")  # the last one of catalogs before HATS 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +84,7 @@ def score_partition(
         If the model is not the one named, a column is missing or not of its type, or draws lack a ``source_id``.
     """
     scorer = _scorer(scoring)
+    replaced = Replaced(scorer.columns)
     columns = frame_columns(
         frame,
         scorer.columns_for(scoring.draws),
@@ -92,6 +92,7 @@ def score_partition(
         release=scoring.release,
         units=units,
         allow_missing_errors=scoring.allow_missing_errors,
+        replaced=replaced,
     )
     score, flags = scorer.score_columns(columns)
     ids = {"source_id": columns["source_id"]} if "source_id" in columns else {}
@@ -121,7 +122,7 @@ def is_catalog(path: Path) -> bool:
 
 
 def _has_properties(path: Path) -> bool:
-    return any((path / name).is_file() for name in _PROPERTIES)
+    return any((path / name).is_file() for name in HATS_PROPERTIES)
 
 
 def require_hats(path: Path, output: Path) -> None:
@@ -141,7 +142,7 @@ def require_hats(path: Path, output: Path) -> None:
         If `path` is no HATS catalog, `output` exists, or LSDB is not installed.
     """
     if not _has_properties(path):
-        raise InputError(f"{path} is a folder without {' or '.join(_PROPERTIES)}: give a HATS catalog, or one file")
+        raise InputError(f"{path} is a folder without {' or '.join(HATS_PROPERTIES)}: give a HATS catalog, or one file")
     if output.exists():
         raise InputError(f"{output} exists; name a folder that does not, for the catalog of scores")
     _lsdb()

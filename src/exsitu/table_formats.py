@@ -146,6 +146,14 @@ def nullable(values: NDArray[Any], missing: NDArray[np.bool_]) -> Any:
     return pd.array(text, dtype="str")
 
 
+def _decoded(text: Any) -> NDArray[Any]:
+    """Bytes as text: UTF-8 where all are, else Latin-1."""
+    try:
+        return np.char.decode(text, "utf-8")
+    except UnicodeDecodeError:
+        return np.char.decode(text, "latin-1")
+
+
 def native(values: Any, source: str) -> NDArray[Any]:
     """
     Bring an array into what pandas takes.
@@ -169,9 +177,9 @@ def native(values: Any, source: str) -> NDArray[Any]:
     """
     array = np.asarray(values)
     if array.dtype.kind == "S":
-        array = np.char.decode(array, "utf-8")
+        array = _decoded(array)
     if array.dtype.kind == "O":
-        array = np.array([v.decode() if isinstance(v, bytes) else str(v) for v in array], dtype=object)
+        array = np.array([_decoded(v).item() if isinstance(v, bytes) else str(v) for v in array], dtype=object)
     if array.dtype.kind == "u" and array.dtype.itemsize == 8:
         if array.size and array.max() > _INT64_MAX:
             raise beyond_int64(source, array.max())

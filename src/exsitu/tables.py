@@ -172,13 +172,17 @@ def _counted(info: TableInfo, names: Sequence[str], chunk_rows: int) -> Iterator
     masks = {n: info.masks[n] for n in names if n in info.masks}
     for frame in FORMATS[info.format].frames(info.path, info.table, [*names, *masks.values()], chunk_rows):
         rows += len(frame)
-        yield _unmasked(frame, masks)[list(names)] if masks else frame
+        yield _unmasked(info.path, frame, masks)[list(names)] if masks else frame
     if rows == 0:
-        raise InputError(f"{info.path} is empty: {len(names)} columns, 0 rows; at least one row is needed")
+        held = ", ".join(names[:4])
+        raise InputError(f"{info.path} is empty: {len(names)} columns ({held}), 0 rows; at least one row is needed")
 
 
-def _unmasked(frame: pd.DataFrame, masks: Mapping[str, str]) -> pd.DataFrame:
+def _unmasked(path: Path, frame: pd.DataFrame, masks: Mapping[str, str]) -> pd.DataFrame:
     """The frame with what its masks hide missing."""
+    for mask in masks.values():
+        if frame[mask].dtype != bool:
+            raise InputError(f"{path}: {mask} is {frame[mask].dtype}, not true or false in every row; mend the mask")
     shown = {n: nullable(frame[n].to_numpy(), frame[mask].to_numpy(bool)) for n, mask in masks.items()}
     return frame.assign(**shown)
 

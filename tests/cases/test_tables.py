@@ -105,7 +105,7 @@ REFUSED = {
     "hostile/u64.parquet": r"source_id goes up to \d+, beyond 2\^63",
 }
 
-ELSEWHERE = {"tables/30_hats_old_properties"}  # read by exsitu.partitions: the last test here
+ELSEWHERE = {"tables/30_hats_old_properties"}  # tests/test_partitions.py scores it
 
 
 def read(path: Path) -> pd.DataFrame:

@@ -100,6 +100,7 @@ def test_manifest_counts_every_star_and_says_where_all_came_from(small_survey, f
         "parallax_cut": ((flags & 2) != 0).sum(),
         "outside_training": ((flags & 4) != 0).sum(),
         "errors_missing": 0,
+        "not_physical": 0,
     }
     assert manifest["model"] == small_survey.CHAMPION
     assert manifest["identity"]["weights_sha256"] == small_survey.WEIGHTS

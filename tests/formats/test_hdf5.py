@@ -22,7 +22,7 @@ def path(tmp_path):
 
 
 @pytest.mark.parametrize("place", ["", "stars/", "a/b/"])
-@pytest.mark.parametrize("attribute", ["unit", "units"])
+@pytest.mark.parametrize("attribute", ["unit", "units", "UNIT"])
 def test_flat_columns_are_found_in_any_group_with_their_units(place, attribute, path):
     with h5py.File(path, "w") as file:
         file[f"{place}source_id"] = IDS
@@ -30,6 +30,13 @@ def test_flat_columns_are_found_in_any_group_with_their_units(place, attribute, 
         file[f"{place}parallax"].attrs[attribute] = "arcsec"
     assert describe(path).columns == {"source_id": None, "parallax": "arcsec"}
     assert read(path)["source_id"].tolist() == IDS.tolist()
+
+
+def test_text_in_latin_1_is_read(path):
+    with h5py.File(path, "w") as file:
+        file["observer"] = np.array(["Müller".encode("latin-1"), b"Li"])
+        file["source_id"] = IDS[:2]
+    assert read(path)["observer"].tolist() == ["Müller", "Li"]
 
 
 def test_columns_of_vaex_are_read_with_their_masks(path):

@@ -81,3 +81,15 @@ def test_nested_columns_are_left_out_and_repeated_names_refused(tmp_path):
     pq.write_table(pa.Table.from_arrays([pa.array([1.0])] * 2, names=["ra", "ra"]), tmp_path / "two.parquet")
     with pytest.raises(InputError, match="column 'ra' more than once"):
         describe(tmp_path / "two.parquet")
+
+
+def test_a_mask_that_is_not_true_or_false_is_refused(tmp_path):
+    pd.DataFrame({"ra": [1.0, 2.0], "ra.mask": ["yes", "no"]}).to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(InputError, match=r"ra\.mask is str, not true or false"):
+        read(tmp_path / "t.parquet")
+
+
+def test_a_hats_catalog_is_called_by_its_name(tmp_path):
+    (tmp_path / "properties").touch()
+    with pytest.raises(InputError, match="is a HATS catalog"):
+        describe(tmp_path)

@@ -80,6 +80,11 @@ def test_a_quote_that_is_never_closed_is_refused(tmp_path):
         read(tmp_path, 'source_id,ra,note\n1,2.5,x\n2,3.5,"y\n3,4.5,z\n')
 
 
+def test_a_sign_for_inches_opens_no_quote(tmp_path):
+    frame = read(tmp_path, 'source_id,size("),note\n1,2.5,3" wide\n2,3.5,x\n')
+    assert frame.to_dict("list") == {"source_id": [1, 2], 'size(")': [2.5, 3.5], "note": ['3" wide', "x"]}
+
+
 @pytest.mark.parametrize("word", ["", "--", "null", "NaN", " ", "N/A", "-", "---"])
 def test_words_for_nothing_are_missing(word, tmp_path):
     frame = read(tmp_path, f"source_id,ra,rv_nb_transits\n1,{word},{word}\n2,2.5,3\n")
@@ -97,6 +102,12 @@ def test_latin_1_is_read(tmp_path):
     assert read(tmp_path, "source_id,größe\n1,2.5\n")["größe"].tolist() == [2.5]
 
 
+def test_a_comment_in_latin_1_below_the_rows_is_left_out(tmp_path):
+    assert len(read(tmp_path, "source_id,ra\n1,2.5\n# Müller\n".encode("latin-1"))) == 1
+    with pytest.raises(InputError, match="line 3 has 1 fields"):
+        read(tmp_path, "source_id,ra\n1,2.5\nMüller\n".encode("latin-1"))
+
+
 def test_utf_16_is_refused_by_name(tmp_path):
     with pytest.raises(InputError, match="UTF-16"):
         read(tmp_path, "source_id,ra\n1,2.5\n".encode("utf-16"))
@@ -112,6 +123,17 @@ def test_a_table_without_names_is_refused(text, tmp_path):
 def test_numbers_with_commas_for_thousands_are_not_taken_for_fractions(tmp_path):
     assert read(tmp_path, 'source_id,ra\n1,"1,234"\n')["ra"].tolist() == ["1,234"]
     assert read(tmp_path, "source_id;ra\n1;1.234,5\n")["ra"].tolist() == ["1.234,5"]
+
+
+@pytest.mark.parametrize("wrong", ["9223372036854775808", "Source", "1.0", "-9223372036854775809"])
+def test_the_id_that_is_none_is_shown_and_not_one_that_is(wrong, tmp_path):
+    with pytest.raises(InputError, match=f"source_id holds '{wrong}'"):
+        read(tmp_path, f"source_id,ra\n{2**63 - 1},1\n{-(2**63)},1\n {ID},1\n{wrong},2\n")
+
+
+def test_an_error_in_words_is_shown(tmp_path):
+    with pytest.raises(InputError, match=r"is empty: 3 columns \(ERROR:, quota, exceeded\), 0 rows"):
+        read(tmp_path, "ERROR: quota exceeded\n")
 
 
 def test_hexadecimal_ids_are_refused(tmp_path):

@@ -373,6 +373,8 @@ def test_ids_beyond_what_a_float_can_hold_stay_apart():
 
 
 def test_unsigned_and_short_integers_are_the_same_particles():
+    with pytest.raises(InputError, match=r"list of accreted particles is a mask of 3 particles.*numpy\.flatnonzero"):
+        accreted_from_particles([1, 2], np.array([True, False, True]))
     assert accreted_from_particles(np.array([1, 2], np.int32), np.array([2], np.uint64)).tolist() == [False, True]
 
 

@@ -39,6 +39,20 @@ def test_plain_stars_get_the_networks_scores_and_no_flags(scorer, trained, stars
     assert scored["source_id"].equals(stars["source_id"])
 
 
+def test_rows_that_readers_mark_carry_a_flag_of_their_own(scorer, lenient, stars):
+    stars.loc[3, "pmra"] = stars.loc[4, "parallax"] = stars.loc[5, "parallax_error"] = np.nan
+    stars.loc[6, ["pmra", "parallax_error"]] = np.nan, 5.0
+    marked = scorer.score(stars.assign(not_physical=stars.index.isin([3, 4, 5, 6])))
+    plain = scorer.score(stars)
+    assert list(marked) == list(plain)
+    np.testing.assert_array_equal(marked["score"], plain["score"])
+    difference = marked["flags"] - plain["flags"]
+    assert set(difference[3:7]) == {Flag.NOT_PHYSICAL}
+    assert not difference.drop(index=[3, 4, 5, 6]).any()
+    without_error = lenient.score(stars.assign(not_physical=stars.index == 5)).loc[5, "flags"]
+    assert Flag(int(without_error)) == Flag.ERRORS_MISSING | Flag.NOT_PHYSICAL
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e300])
 @pytest.mark.parametrize("column", ["l", "b", "pmra", "pmdec", "parallax"])
 def test_what_is_not_finite_never_gets_a_score(scorer, stars, column, bad):

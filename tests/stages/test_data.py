@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from exsitu.errors import GateError, InputError
 from exsitu.provenance import read_json, sha256_file, write_json
@@ -109,6 +110,12 @@ def test_data_that_do_not_state_their_settings_are_read_only_where_all_is_as_it_
 def test_what_is_recorded_are_the_settings_that_decide_and_no_others(written: Path, settings: Settings):
     assert read_json(written / "data.json")["settings"] == data_settings(settings)
     assert len(verify_data(written, other(settings, training={"draws_per_star": 3}))) == 64
+
+
+def test_dvc_asks_prepare_again_where_a_setting_that_decides_the_data_changed(repository: Path, settings: Settings):
+    asked = yaml.safe_load((repository / "dvc.yaml").read_text())["stages"]["prepare"]["params"]
+    for room in data_settings(settings):
+        assert room in asked or f"profiles.${{profile}}.{room}" in asked, room
 
 
 def test_a_broken_record_is_no_reason_not_to_make_the_data_anew(written: Path, settings: Settings):

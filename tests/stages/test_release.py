@@ -75,6 +75,28 @@ def test_a_release_holds_the_scores_of_the_same_function(repository, survey, cha
     np.testing.assert_array_equal(found, kept[list(found)])
 
 
+def test_what_is_no_measurement_is_flagged_counted_and_said(repository, survey, champion, tmp_path, caplog):
+    stars = read_parquet(survey)
+    stars.loc[30:39, ["pmra", "pmdec"]] = -999.0
+    write_parquet(tmp_path / "stars.parquet", [stars])
+    made = release(
+        load_settings(repository / "params.yaml"),
+        "few",
+        path=tmp_path / "stars.parquet",
+        data_release="gaia_dr2",
+        releases=tmp_path / "releases",
+        champion_file=champion[0],
+        models=(champion[1],),
+        suites=repository / "expectations",
+        reports=tmp_path,
+        progress=False,
+    )
+    assert read_json(made / "manifest.json")["counts"]["flagged"]["not_physical"] == 10
+    assert "pmra (-999 in 10 rows), pmdec (-999 in 10 rows); 10 rows flagged not_physical" in caplog.text
+    scores = read_parquet(made / "scores.parquet")
+    assert scores["score"][(scores["flags"] & 16) != 0].isna().all()
+
+
 @pytest.fixture(scope="module")
 def released(repository, champion, tmp_path_factory):
     """Release a file; no star of an untrained network need be selected."""

@@ -70,6 +70,7 @@ def test_scores_are_those_of_the_table_in_its_order(settings, model, stars, tmp_
         "selected": int((expected["score"] > cut).sum()),
         "cut": cut,
         "flags": {flag.name.lower(): int(((expected["flags"] & int(flag)) != 0).sum()) for flag in Flag},
+        "not_physical": {},
         "cautions": [],
         "warnings": [],
         "notes": [],

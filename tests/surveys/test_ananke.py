@@ -11,6 +11,7 @@ from exsitu.mocks.galaxies import GALAXIES
 from exsitu.mocks.galaxy import make_particles
 from exsitu.mocks.make import Plan, make_surveys
 from exsitu.mocks.uncertainties import PROFILES
+from exsitu.phase_space import icrs_to_galactic
 from exsitu.surveys.ananke import read_ananke, read_particle_ids, write_ananke
 from exsitu.tables import iter_parquet, read_parquet
 
@@ -48,8 +49,9 @@ def write_slice(path, first_id, n_stars=50, *, without=()):
     rng = np.random.default_rng(first_id % 97)
     data = {name: rng.uniform(0.1, 1.0, n_stars) for name in FLOATS}
     data |= {name: rng.uniform(0.1, 1.0, n_stars).astype("f4") for name in SINGLE}
-    data["l"] = rng.uniform(0.0, 360.0, n_stars)
     data["ra"], data["dec"] = rng.uniform(0.0, 360.0, n_stars), rng.uniform(-90.0, 90.0, n_stars)
+    data["l"], data["b"] = icrs_to_galactic(data["ra"], data["dec"])
+    data["l"] %= 360.0
     data["parallax_over_error"] = data["parallax"] / data["parallax_error"]
     data["radial_velocity"][::2] = np.nan
     data["source_id"] = first_id + np.arange(n_stars)
@@ -102,7 +104,7 @@ def test_ids_need_not_be_watched(tmp_path):
 @pytest.mark.parametrize("missing", ["parentid", "vx_true", "parallax_error"])
 def test_a_slice_without_truth_or_errors_is_refused(missing, tmp_path):
     with pytest.raises(InputError, match=missing):
-        list(read_ananke(names(tmp_path, without=(missing,))))
+        list(read_ananke(names(tmp_path, without=(missing, "parallax_over_error"))))
 
 
 def test_no_files_and_uneven_datasets_are_refused(tmp_path):
@@ -200,6 +202,13 @@ def test_particle_ids_come_from_npy_and_csv(tmp_path):
 def test_particle_ids_that_are_no_list_of_integers_are_refused(bad, tmp_path):
     np.save(tmp_path / "ids.npy", bad)
     with pytest.raises(InputError, match=r"ids\.npy holds"):
+        read_particle_ids(tmp_path / "ids.npy")
+
+
+@pytest.mark.parametrize("mask", [np.array([True, False, True]), np.array([0, 1, 1, 0]), np.array([0.0, 1.0, 1.0])])
+def test_a_mask_of_particles_is_refused_with_what_to_give(mask, tmp_path):
+    np.save(tmp_path / "ids.npy", mask)
+    with pytest.raises(InputError, match=r"ids\.npy is a mask of \d particles, .* give numpy\.flatnonzero\(mask\)"):
         read_particle_ids(tmp_path / "ids.npy")
 
 

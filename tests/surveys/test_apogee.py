@@ -6,6 +6,7 @@ import pytest
 
 from exsitu.phase_space import frame, galactic_motion_to_icrs, galactocentric
 from exsitu.surveys.apogee import is_apogee, rotated_errors
+from exsitu.surveys.missing import Replaced
 from exsitu.surveys.reader import read_survey
 from exsitu.tables import describe
 
@@ -31,6 +32,16 @@ def test_minus_99_is_missing(tmp_path):
     found = next(read_survey(small(tmp_path, **{"vlos[kms]": -99.0, "dist[kpc]": -99.0})))
     assert np.isnan(found.loc[0, ["radial_velocity", "parallax", "parallax_error"]].to_numpy(float)).all()
     assert np.isfinite(found.loc[1, ["radial_velocity", "parallax"]].to_numpy(float)).all()
+
+
+def test_sentinels_are_missing_and_counted_before_anything_is_made_of_them(tmp_path):
+    replaced = Replaced(("pmra", "parallax", "parallax_error"))
+    bad = {"pml[masyr]": -9999.0, "feh[dex]": -9999.0, "edist[kpc]": 0.0}
+    found = next(read_survey(small(tmp_path, **bad), replaced=replaced))
+    assert found.loc[0, ["pmra", "pmdec", "feh", "parallax_error"]].isna().all()
+    assert found.loc[1, ["pmra", "pmdec", "feh", "parallax_error"]].notna().all()
+    assert replaced.as_dict() == {"parallax_error": {"0": 1}, "pmra": {"-9999": 1}, "feh": {"-9999": 1}}
+    assert found["not_physical"].tolist() == [True, False]
 
 
 def test_proper_motions_are_rotated_as_astropy_does(tmp_path):

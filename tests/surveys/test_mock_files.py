@@ -6,7 +6,7 @@ import pytest
 
 from exsitu.errors import InputError
 from exsitu.phase_space import SolarFrame
-from exsitu.surveys.mock_files import Moments, describe_view, described_sun
+from exsitu.surveys.mock_files import Moments, describe_view, described_sun, stated_sun
 
 
 def _chunks(n=5_000, parts=7):
@@ -66,3 +66,13 @@ def test_a_file_that_does_not_say_where_the_sun_is_is_refused(velocity):
     )
     with pytest.raises(InputError, match="does not say where the Sun is"):
         described_sun(about)
+
+
+def test_metadata_that_are_no_text_are_refused_in_one_line(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table({"ra": [1.0]}).replace_schema_metadata({b"galaxy": b"\xff\xfe"})
+    pq.write_table(table, tmp_path / "t.parquet")
+    with pytest.raises(InputError, match="cannot be read"):
+        stated_sun(tmp_path / "t.parquet")

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from exsitu.errors import InputError
-from exsitu.phase_space import FRAMES
+from exsitu.phase_space import FRAMES, galactic_to_icrs
 from exsitu.provenance import read_json
 from exsitu.surveys.ananke import read_ananke
 from exsitu.surveys.mock_files import UNCUT_COLUMNS, described_sun
@@ -23,11 +23,13 @@ IDS = np.array([3, 8, 2**40], dtype=np.int64)
 def write_slice(path, first_id, seed, *, without=()):
     """A radial slice in ananke's layout: a third of the stars within the cut, a quarter with a radial velocity."""
     rng = np.random.default_rng(seed)
-    data = {name: rng.normal(0.0, 10.0, N) for name in ("pmra", "pmdec", "radial_velocity", "feh")}
+    data = {name: rng.normal(0.0, 10.0, N) for name in ("pmra", "pmdec", "radial_velocity")}
+    data["feh"] = rng.normal(-1.0, 0.5, N)
     data |= {f"{kind}{axis}_true": rng.normal(0.0, 1.0, N) for kind in "pv" for axis in "xyz"}
     data |= {f"phot_{band}_mean_mag": rng.uniform(16.0, 22.0, N) for band in ("g", "bp", "rp")}
-    data |= {"ra": rng.uniform(0.0, 360.0, N), "dec": rng.uniform(-90.0, 90.0, N), "l": rng.uniform(0.0, 360.0, N)}
-    data |= {"b": rng.uniform(-90.0, 90.0, N), "parallax_error": rng.uniform(0.01, 0.2, N)}
+    l, b = rng.uniform(0.0, 360.0, N), rng.uniform(-90.0, 90.0, N)  # noqa: E741 - the field's name
+    data |= {"l": l, "b": b, "parallax_error": rng.uniform(0.01, 0.2, N)}
+    data["ra"], data["dec"] = galactic_to_icrs(l, b)
     data["parallax"] = data["parallax_error"] / rng.uniform(-0.3, 0.3, N)
     data["parallax_over_error"] = data["parallax"] / data["parallax_error"]
     data["radial_velocity"][rng.random(N) < 0.75] = np.nan
@@ -82,6 +84,13 @@ def test_counts_are_those_of_the_files(files, tmp_path):
         in_situ_with_rv=int((~accreted & rv).sum()),
     )
     assert 0 < counts.accreted_with_rv < counts.accreted < counts.in_situ
+
+
+def test_what_is_no_measurement_is_said(files, tmp_path):
+    with h5py.File(files[0][0], "a") as file:
+        file["pmra"][:5] = -9999.0
+    counts = _import(tmp_path, files)
+    assert counts.not_physical == "values that are no measurements were taken as missing: pmra (-9999 in 5 rows)"
 
 
 @pytest.mark.parametrize("chunk_rows", [37, 10_000])

@@ -84,6 +84,22 @@ def test_rows_without_flag_or_velocity_are_left_out(suffix, tmp_path):
     assert found["feh"].isna().sum() == 1
 
 
+def test_sentinels_make_no_label_and_are_said(tmp_path, caplog):
+    frame = observations().rename(columns=ARCHIVE)
+    frame.loc[3, "hrv"], frame.loc[5, "m_h_nk"], frame.loc[7, "e_hrv"] = -9999.0, -9.99, 0.0
+    found = read_rave(written(frame, tmp_path / "rave.csv"), chunk_rows=9)
+    assert len(found) == len(frame) - 1
+    assert found["feh"].isna().sum() == found["radial_velocity_error"].isna().sum() == 1
+    for said in ("radial_velocity (-9999 in 1 row)", "feh (-9.99 in 1 row)", "radial_velocity_error (0 in 1 row)"):
+        assert said in caplog.text
+
+
+def test_sentinels_of_the_ready_made_match_make_no_label(tmp_path, caplog):
+    found = read_gaia_rave(ready_made(tmp_path, r_metallicity=[-9999.0, -0.5, 0.1, 0.0, -0.2, -1.0]))
+    assert found["source_id"].tolist() == [2**61 + 2, 2**61 + 4, 2**61 + 6]
+    assert "feh (-9999 in 1 row)" in caplog.text
+
+
 def test_what_is_no_survey_is_refused(tmp_path):
     frame = observations().rename(columns=ARCHIVE)
     with pytest.raises(InputError, match="no column 'feh'"):

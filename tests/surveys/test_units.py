@@ -24,7 +24,16 @@ def test_convertible_units_are_converted(name, stated, factor):
     assert unit_factor(column(name), stated, "file") == pytest.approx(factor, rel=1e-12)
 
 
-@pytest.mark.parametrize(("name", "stated"), [("pmra", "km/s"), ("feh", "km/s"), ("parallax", "kpc"), ("pmra", "rod")])
+@pytest.mark.parametrize("stated", ['"h:m:s"', "h:m:s", '"d:m:s"'])
+def test_a_sexagesimal_column_is_refused_with_its_form(stated):
+    with pytest.raises(InputError, match=r"file: RAJ2000 is sexagesimal \(.*convert it to decimal degrees"):
+        unit_factor(column("ra"), stated, "file: RAJ2000")
+
+
+@pytest.mark.parametrize(
+    ("name", "stated"),
+    [("b", "mag"), ("l", "solLum"), ("pmra", "km/s"), ("feh", "km/s"), ("parallax", "kpc"), ("pmra", "rod")],
+)
 def test_other_units_are_refused_with_a_next_step(name, stated):
     with pytest.raises(InputError, match=r"file is in .*(correct the unit|write it as)"):
         unit_factor(column(name), stated, "file")

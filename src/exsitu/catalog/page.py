@@ -25,6 +25,7 @@ _FLAGS: Mapping[str, str] = {
     "parallax_cut": "the parallax is not positive or not measured well enough: the star has no score",
     "outside_training": "an input lies outside what the network saw in training: the score is an extrapolation",
     "errors_missing": "the parallax has no error: only its sign was asked for",
+    "not_physical": "a value was no measurement (-9999, an error of 0, outside its range) and was taken as missing",
 }
 
 

@@ -85,11 +85,10 @@ def recognise(path: Path) -> str:
         return name
     upper = head.lstrip()[:32].upper()
     other = next((words for signature, words in _OTHERS.items() if upper.startswith(signature)), None)
-    raise InputError(
-        f"{path} is {other}"
-        if other is not None
-        else f"{path} is of no known format; known: {', '.join(FORMATS)} (convert it, or name a CSV file .csv)"
-    )
+    if other is None:
+        why = " (it has bytes of 0, so it is no text)" if 0 in head else ""
+        other = f"of no known format{why}; known: {', '.join(FORMATS)} (convert it, or name a CSV file .csv)"
+    raise InputError(f"{path} is {other}")
 
 
 def _by_signature(head: bytes) -> str | None:

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,14 @@ import pandas as pd
 from exsitu.columns import COLUMNS, spellings
 from exsitu.errors import InputError
 from exsitu.formats.packed import is_packed, opened
-from exsitu.formats.text import BLANKS, Header, delimited_header, ecsv_header
+from exsitu.formats.text import BLANKS, Header, decoded, delimited_header, ecsv_header
 from exsitu.table_formats import Contents, Format, arrow_frame, reading
 
 _BLOCK = 1 << 24
 """Bytes that are split at once; a longer row is refused."""
 
 _BLANK_ROWS = 50_000
+_INT64_LIMIT = 1 << 63
 _MISSING = (
     *("", "null", "NULL", "NaN", "nan", "-nan", "-NaN", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "None", "\\N"),
     *("--", "---", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
@@ -31,7 +32,7 @@ _DECIMAL_COMMA = r"^([+-]?[0-9]*),([0-9]*(?:[eE][+-]?[0-9]+)?)$"
 
 
 class _Quotes(io.RawIOBase):
-    """A stream that knows whether a quote is still open at its end: all rows behind it would be lost in one field."""
+    """A stream that counts its quotes: an odd number may mean that one is open at the end."""
 
     def __init__(self, stream: Any) -> None:
         super().__init__()
@@ -51,8 +52,8 @@ class _Quotes(io.RawIOBase):
 def _wrong_width(path: Path, header: Header, line: int | None, text: str, fields: int) -> InputError:
     width = len(header.names)
     with path.open("rb") as stream:
-        stream.seek(max(0, path.stat().st_size - len(text.encode()) - 1))
-        is_end = bool(text) and not is_packed(path) and stream.read().decode(errors="replace").endswith(text)
+        stream.seek(max(0, path.stat().st_size - len(text) - 1))
+        is_end = bool(text) and not is_packed(path) and stream.read().decode("latin-1").endswith(text)
     if fields < width and is_end:
         return InputError(f"{path} is cut short: its last line has {fields} of {width} fields; fetch it again")
     place = "a row" if line is None else f"line {line}"
@@ -62,8 +63,33 @@ def _wrong_width(path: Path, header: Header, line: int | None, text: str, fields
     )
 
 
+def _options(header: Header, names: Sequence[str], judge: Callable[[Any], str]) -> dict[str, Any]:
+    """How Arrow splits text: by one thread, which numbers the lines; as Latin-1, in which no byte is wrong."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    return {
+        "read_options": arrow_csv.ReadOptions(
+            column_names=list(header.names),
+            block_size=_BLOCK,
+            use_threads=False,
+            encoding="latin-1",
+        ),
+        "parse_options": arrow_csv.ParseOptions(
+            delimiter=header.delimiter, newlines_in_values=True, invalid_row_handler=judge
+        ),
+        "convert_options": arrow_csv.ConvertOptions(
+            check_utf8=False,
+            column_types=dict.fromkeys(header.names, pa.string()),
+            include_columns=list(dict.fromkeys(names)),
+            null_values=list(_MISSING),
+            strings_can_be_null=True,
+        ),
+    }
+
+
 def _split(path: Path, header: Header, names: Sequence[str]) -> Iterator[Any]:
-    """Batches of the columns named, as bytes; every row has as many fields as there are names."""
+    """Batches of the columns named, as text; every row has as many fields as there are names."""
     import pyarrow as pa
     import pyarrow.csv
 
@@ -78,30 +104,19 @@ def _split(path: Path, header: Header, names: Sequence[str]) -> Iterator[Any]:
     with opened(path) as stream:
         stream.read(header.start)
         quotes = _Quotes(stream)
+        last = header.names[-1]
+        batch = None
         try:
-            yield from pyarrow.csv.open_csv(
-                quotes,
-                read_options=pyarrow.csv.ReadOptions(
-                    column_names=list(header.names), block_size=_BLOCK, use_threads=False
-                ),
-                parse_options=pyarrow.csv.ParseOptions(
-                    delimiter=header.delimiter, newlines_in_values=True, invalid_row_handler=judge
-                ),
-                convert_options=pyarrow.csv.ConvertOptions(
-                    check_utf8=False,
-                    column_types=dict.fromkeys(header.names, pa.binary()),
-                    include_columns=list(names),
-                    null_values=list(_MISSING),
-                    strings_can_be_null=True,
-                ),
-            )
+            for batch in pyarrow.csv.open_csv(quotes, **_options(header, [*names, last], judge)):
+                yield batch.select(list(names))
         except pa.ArrowInvalid as error:
             if wrong:
                 line = None if wrong[0].number is None else header.lines + wrong[0].number
                 raise _wrong_width(path, header, line, wrong[0].text, wrong[0].actual_columns) from None
             if "Empty CSV" not in str(error):
                 raise
-        if quotes.quotes % 2:
+        # A quote that is never closed takes all rows behind it into the last field of the last row.
+        if quotes.quotes % 2 and batch is not None and re.search("[\r\n]", batch.column(last)[-1].as_py() or ""):
             raise InputError(f"{path} opens a quote that is never closed, so that rows are lost in it; correct it")
 
 
@@ -130,8 +145,8 @@ def _split_blanks(path: Path, header: Header, names: Sequence[str]) -> Iterator[
 
 def _batch(pa: Any, rows: Sequence[Sequence[str]], places: Sequence[int], names: Sequence[str]) -> Any:
     missing = frozenset(_MISSING)
-    columns = [[None if row[p] in missing else row[p].encode("latin-1") for row in rows] for p in places]
-    return pa.RecordBatch.from_arrays([pa.array(c, pa.binary()) for c in columns], names=list(names))
+    columns = [[None if row[p] in missing else row[p] for row in rows] for p in places]
+    return pa.RecordBatch.from_arrays([pa.array(c, pa.string()) for c in columns], names=list(names))
 
 
 def _rows(path: Path, header: Header, names: Sequence[str], chunk_rows: int) -> Iterator[pd.DataFrame]:
@@ -173,7 +188,7 @@ def _typed(path: Path, header: Header, rows: Any, kinds: Mapping[str, str]) -> p
 
 
 def _column(source: str, values: Any, kind: str, *, comma: bool) -> Any:
-    """One column of bytes in its type; what is not of it stays text, for the reader to refuse by its value."""
+    """One column of text in its type; what is not of it stays text, for the reader to refuse by its value."""
     import pyarrow as pa
 
     targets = {
@@ -197,13 +212,13 @@ def _column(source: str, values: Any, kind: str, *, comma: bool) -> Any:
 
 
 def _text(values: Any) -> Any:
-    """Bytes as text: UTF-8 where all are, else Latin-1."""
+    """Text as it was meant, of text read as Latin-1."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    try:
-        return values.cast(pa.string())
-    except pa.ArrowInvalid:
-        return pa.array([None if v is None else v.decode("latin-1") for v in values.to_pylist()], pa.string())
+    if pc.all(pc.string_is_ascii(values)).as_py() is not False:
+        return values
+    return pa.array([None if v is None else decoded(v) for v in values.to_pylist()], pa.string())
 
 
 def _cast(text: Any, target: Any) -> Any:
@@ -240,12 +255,16 @@ def _whole(cast: Any) -> Any:
 
 
 def _not_an_id(source: str, text: Any) -> InputError:
-    wrong = [v for v in text.to_pylist() if v is not None and not re.fullmatch(r"\s*[+-]?\d{1,18}\s*", v)]
-    shown = repr(wrong[0]) if wrong else "a number beyond 64 bits"
+    given = [value for value in text.to_pylist() if value is not None]
+    wrong = next((value for value in given if not _is_int64(value)), given[0])
     return InputError(
-        f"{source} holds {shown}, not a whole number of 64 bits; "
+        f"{source} holds {wrong!r}, not a whole number of 64 bits; "
         "an id never passes through a float: export the column as integers"
     )
+
+
+def _is_int64(text: str) -> bool:
+    return bool(re.fullmatch(r"\s*[+-]?[0-9]+\s*", text)) and -_INT64_LIMIT <= int(text) < _INT64_LIMIT
 
 
 def _describe_csv(path: Path, _: str | None) -> Contents:

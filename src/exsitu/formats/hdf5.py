@@ -139,7 +139,7 @@ def _flat(path: Path, place: str, members: Mapping[str, Any]) -> dict[str, _Stor
 
 
 def _unit(attributes: Any) -> str | None:
-    unit = next((attributes[key] for key in ("unit", "units") if key in attributes), None)
+    unit = next((attributes[key] for key in attributes if key.lower() in {"unit", "units"}), None)
     if isinstance(unit, np.ndarray) and unit.size == 1:
         unit = unit.item()
     return (unit.decode() if isinstance(unit, bytes) else str(unit)) if unit is not None else None

@@ -12,6 +12,8 @@ from exsitu.formats.choice import refuse_repeated
 from exsitu.formats.votable import Document, field_units, overflow
 from exsitu.table_formats import Contents, Format, Units, arrow_frame, reading
 
+HATS_PROPERTIES = ("hats.properties", "collection.properties", "properties")
+"""Files of which a HATS catalog has one; the last of catalogs before HATS 1.0."""
 _VOTABLE = b"IVOA.VOTable-Parquet.content"
 
 
@@ -76,6 +78,9 @@ def parquet_parts(path: Path) -> list[Path]:
 def _describe(path: Path, _: str | None) -> Contents:
     import pyarrow as pa
     import pyarrow.parquet as pq
+
+    if any((path / name).is_file() for name in HATS_PROPERTIES):
+        raise InputError(f"{path} is a HATS catalog, which exsitu score alone reads; give one file")
 
     schema, rows = None, 0
     for part in parquet_parts(path):

@@ -26,6 +26,8 @@ BLANKS = "blanks"
 
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n|\Z)")
 _RULE = re.compile(r"-+([\t;|])-+(\1-+)*")
+_QUOTED = re.compile(r'(^|[,;\t| ])"(?:[^"]|"")*"')
+_OPEN_QUOTE = re.compile(r'(^|[,;\t| ])"')
 _NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eEdD][+-]?\d+)?")
 _BOM = b"\xef\xbb\xbf"
 
@@ -76,7 +78,7 @@ def _lines(head: str) -> Iterator[_Line]:
             assert found is not None  # noqa: S101 - the pattern matches anywhere
             place, number = found.end(), number + 1
             text = head[start : found.end(1)]
-            quoted = not text.startswith("#") and text.count('"') % 2 == 1
+            quoted = not text.startswith("#") and bool(_OPEN_QUOTE.search(_QUOTED.sub(r"\1", text)))
         yield _Line(text, place, number)
 
 

@@ -431,6 +431,30 @@ def _as_ids(values: ArrayLike, name: str) -> NDArray[np.int64]:
     return ids.astype(np.int64)
 
 
+def refuse_mask(what: str, ids: NDArray[Any]) -> None:
+    """
+    Refuse a mask, True where a particle is listed, in place of a list of particles.
+
+    Parameters
+    ----------
+    what : str
+        Its name in the message.
+    ids : ndarray, shape (n_particles,)
+        The identifiers, as they came.
+
+    Raises
+    ------
+    InputError
+        If it holds booleans, or more than two numbers that are all 0 or 1.
+    """
+    numbers = ids.dtype.kind in "iuf" and ids.size > 2 and bool(np.isin(ids, (0, 1)).all())
+    if ids.dtype.kind == "b" or numbers:
+        raise InputError(
+            f"{what} is a mask of {ids.size} particles, not a list of their ids; give numpy.flatnonzero(mask) where a "
+            "particle's id is its place in the simulation's table, and the ids at these places otherwise"
+        )
+
+
 def accreted_from_particles(parentid: ArrayLike, accreted_ids: ArrayLike) -> NDArray[np.bool_]:
     """
     Mark the stars whose parent particle was accreted.
@@ -456,6 +480,7 @@ def accreted_from_particles(parentid: ArrayLike, accreted_ids: ArrayLike) -> NDA
     -----
     Paper, Sec. 2.2: a star shares the origin of its particle.
     """
+    refuse_mask("the list of accreted particles", np.asarray(accreted_ids))
     particles = _as_ids(accreted_ids, "accreted particle ids") if np.size(accreted_ids) else np.empty(0, np.int64)
     if not particles.size:
         raise InputError("the list of accreted particles is empty: every star would count as in situ; check its file")

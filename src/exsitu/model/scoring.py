@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from exsitu.columns import nearest
+from exsitu.columns import NOT_PHYSICAL, nearest
 from exsitu.errors import InputError
 from exsitu.model.compiled import compiled
 from exsitu.model.inputs import Float32s, Labels, error_column, require_signed_longitude
@@ -35,6 +35,8 @@ class Flag(IntFlag):
     """An input is outside the range of the training sample: the score is an extrapolation."""
     ERRORS_MISSING = 8
     """There is no parallax error: the parallax was only asked to be positive."""
+    NOT_PHYSICAL = 16
+    """A value that decides was no measurement (-9999, an error of 0, outside its range) and was taken as missing."""
 
 
 def network_scores(network: Any, values: Float32s) -> Float32s:
@@ -100,7 +102,8 @@ class Scorer:
         Parameters
         ----------
         frame : DataFrame
-            The network's inputs, parallax and parallax_error, in any order and among others.
+            The network's inputs, parallax and parallax_error, in any order and among others; perhaps the readers'
+            boolean ``not_physical``.
 
         Returns
         -------
@@ -114,7 +117,10 @@ class Scorer:
             If a column is missing, or longitudes run to 360 deg.
         """
         self._require(list(map(str, frame.columns)))
-        scores, flags = self.score_columns({n: _numbers(frame[n]) for n in self.columns if n in frame.columns})
+        columns = {n: _numbers(frame[n]) for n in self.columns if n in frame.columns}
+        if NOT_PHYSICAL in frame:
+            columns[NOT_PHYSICAL] = frame[NOT_PHYSICAL].to_numpy(np.bool_)
+        scores, flags = self.score_columns(columns)
         kept = {name: frame[name] for name in ("row", "source_id") if name in frame.columns}
         return pd.DataFrame({**kept, "score": scores, "flags": flags}, index=frame.index)
 
@@ -125,8 +131,8 @@ class Scorer:
         Parameters
         ----------
         columns : mapping of str to ndarray of float32 or float64, shape (n_stars,)
-            `columns`, others are not looked at. Those beyond the parallax and its error are asked for only if a star
-            passes the cut.
+            `columns`, and perhaps the readers' boolean ``not_physical``; others are not looked at. Those beyond the
+            parallax and its error are asked for only if a star passes the cut.
 
         Returns
         -------
@@ -142,6 +148,8 @@ class Scorer:
         """
         self._require(list(columns))
         passing, flags = self._parallax_cut(columns)
+        if NOT_PHYSICAL in columns:
+            flags[columns[NOT_PHYSICAL]] |= Flag.NOT_PHYSICAL
         scores = np.full(len(flags), np.nan, np.float32)
         for start in range(0, len(passing), self._blocks.call_rows):
             chosen = passing[start : start + self._blocks.call_rows]

@@ -1,5 +1,6 @@
 """The stage ``adapt``: apply the winning recipe to the Milky Way's own stars with spectra (paper, Sec. 8)."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,10 @@ from exsitu.stages.learning import (
 )
 from exsitu.stages.prepare import labelled_sample
 from exsitu.stages.sampled import sample_scores
+from exsitu.surveys.missing import Replaced
 from exsitu.surveys.reader import read_survey
+
+log = logging.getLogger(__name__)
 
 
 def adapt(
@@ -61,7 +65,8 @@ def adapt(
     evaluation : Path
         What ``evaluate`` wrote.
     output : Path
-        Folder to write: the model, ``recipe.json`` (variant, cut, what evaluation said of it), ``metrics.json``.
+        Folder to write: the model, ``recipe.json`` (variant, cut, what evaluation said of it, and under
+        ``not_physical`` what `stars` hold that is no measurement), ``metrics.json``.
     runs : Path
         Folder for the id of the MLflow run.
     progress : bool
@@ -78,8 +83,10 @@ def adapt(
     from exsitu.model.network import load_model
 
     recipe = _recipe(read_evaluation(evaluation), variant)
-    sample = (
-        _labelled(settings, stars, allow_truncated=allow_truncated) if stars else read_sample(samples / "adaptation")
+    sample, replaced = (
+        _labelled(settings, stars, allow_truncated=allow_truncated)
+        if stars
+        else (read_sample(samples / "adaptation"), {})
     )
     network, card = load_model(pretrained)
     with tracking.start_run(
@@ -99,7 +106,7 @@ def adapt(
         scores = sample_scores(network, card, known)
         metrics = _metrics(scores, known[label].to_numpy(), recipe)
         with publish_folder(output, replace=True) as folder:
-            write_json(folder / "recipe.json", {**recipe, "sample_digest": sample.digest})
+            write_json(folder / "recipe.json", {**recipe, "sample_digest": sample.digest, **replaced})
             figures.save_figure(figures.score_figure(scores, recipe["cut"]), folder / "scores.png")
             write_lesson(folder, Lesson(network, card, history, metrics), run, known)
     forget_checkpoints(output)
@@ -116,22 +123,32 @@ def _recipe(evaluation: dict[str, Any], variant: str | None) -> dict[str, Any]:
     return {"variant": name, "cut": found["cut"], "evaluation": {**found, "target": evaluation["target"]}}
 
 
-def _labelled(settings: Settings, stars: Sequence[Path], *, allow_truncated: bool = False) -> Sample:
-    """Stars of several files as one sample; missing parallax errors are taken as they are, as the label needs none."""
-    frames = [
-        frame
-        for path in stars
-        for frame in read_survey(
+def _labelled(
+    settings: Settings, stars: Sequence[Path], *, allow_truncated: bool = False
+) -> tuple[Sample, dict[str, Any]]:
+    """
+    Stars of several files as one sample, and what was no measurement in them.
+
+    Missing parallax errors are taken as they are, as the label needs none.
+    """
+    frames: list[pd.DataFrame] = []
+    replaced = {path: Replaced() for path in stars}
+    for path, counts in replaced.items():
+        frames += read_survey(
             path,
             required=("feh",),
             chunk_rows=settings.chunk_rows,
             allow_missing_errors=True,
             allow_truncated=allow_truncated,
+            replaced=counts,
         )
-    ]
+        if counts:
+            log.warning("%s: %s", path, counts.sentence())
     parts = labelled_sample(settings, pd.concat(frames, ignore_index=True))
     digest = sha256_json([sha256_file(path) for path in stars])
-    return Sample(parts["adaptation/training"], parts["adaptation/validation"], digest, errors_missing=True)
+    sample = Sample(parts["adaptation/training"], parts["adaptation/validation"], digest, errors_missing=True)
+    values = {path.name: counts.as_dict() for path, counts in replaced.items() if counts}
+    return sample, {"not_physical": values} if values else {}
 
 
 def _metrics(scores: Any, labelled: Any, recipe: dict[str, Any]) -> dict[str, Any]:

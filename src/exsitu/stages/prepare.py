@@ -241,7 +241,8 @@ def labelled_sample(settings: Settings, frame: pd.DataFrame) -> dict[str, pd.Dat
     settings : Settings
         Quality cut, labels, seed.
     frame : DataFrame
-        Measured stars with ``feh``; ``parallax_error`` may be missing (NaN) where the caller allowed it.
+        Measured stars with ``feh``; ``parallax_error`` may be missing (NaN) where the caller allowed it. Stars without
+        [Fe/H] or radial velocity are left out: whether they carry a label cannot be said.
 
     Returns
     -------
@@ -251,7 +252,10 @@ def labelled_sample(settings: Settings, frame: pd.DataFrame) -> dict[str, pd.Dat
     good = passes_quality_cut(frame, settings.quality.max_fractional_parallax_error)
     without_error = frame["parallax_error"].isna().to_numpy() & (frame["parallax"].to_numpy() > 0)
     frame = frame[good | without_error]
-    frame = _inputs_finite(frame[finite_rows(frame, ("feh",))], settings).reset_index(drop=True)
+    judged = frame[finite_rows(frame, [n for n in ("radial_velocity", "feh") if n in frame])]
+    if len(judged) < len(frame):
+        log.info("left out %d of %d stars without radial velocity or [Fe/H]", len(frame) - len(judged), len(frame))
+    frame = _inputs_finite(judged, settings).reset_index(drop=True)
     solar = solar_frame("milky_way")
     stars = measured_phase_space(frame, solar)
     frame = with_velocities(with_labels(frame, stars, settings.labels, seed=settings.seed), stars)

@@ -16,6 +16,7 @@ from exsitu.settings import Settings, Survey
 from exsitu.stages.data_record import verified_digest
 from exsitu.stages.score import load_scorer
 from exsitu.surveys.gaia import identify, released_as
+from exsitu.surveys.missing import Replaced
 from exsitu.surveys.reader import read_survey
 from exsitu.tables import describe
 
@@ -127,6 +128,7 @@ def release(
     scorer, _ = load_scorer(settings, champion_file, models)
     # A file given by path may spell its columns in any known way, whatever release its ids are of.
     spelled = source.release if path is None else None
+    replaced = Replaced(scorer.columns)
     frames = read_survey(
         source.path,
         release=spelled,
@@ -134,8 +136,9 @@ def release(
         unique_ids=not drop_repeats,
         table=table,
         allow_truncated=allow_truncated,
+        replaced=replaced,
     )
-    return build_release(
+    made = build_release(
         inputs,
         _first_of_each(frames) if drop_repeats else frames,
         scorer,
@@ -147,6 +150,9 @@ def release(
         allow_doubts=allow_doubts,
         progress=progress,
     )
+    if replaced:
+        log.warning("%s: %s", source.path, replaced.sentence())
+    return made
 
 
 def _survey(

@@ -1,5 +1,6 @@
 """The command ``score``: any table of stars through the champion, or through a model given by folder."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,13 @@ from exsitu.provenance import read_record
 from exsitu.registry import find_weights, read_champion
 from exsitu.settings import Settings
 from exsitu.surveys.columnar import Columns, read_columns
+from exsitu.surveys.missing import Replaced
 from exsitu.surveys.mock_files import stated_sun
-from exsitu.surveys.reader import registry_names
+from exsitu.surveys.names import registry_names
 from exsitu.surveys.stated import stated_facts
 from exsitu.tables import ROW_GROUP, TableInfo, describe
+
+log = logging.getLogger(__name__)
 
 
 def score(
@@ -75,7 +79,8 @@ def score(
     Returns
     -------
     dict
-        ``rows``, ``scored``, ``selected`` (S > cut), ``cut``, ``flags`` (rows that bear each flag), ``cautions`` (what
+        ``rows``, ``scored``, ``selected`` (S > cut), ``cut``, ``flags`` (rows that bear each flag), ``not_physical``
+        (of a file: what was no measurement and was taken as missing, ``{column: {value: rows}}``), ``cautions`` (what
         the file itself states against its use), ``warnings`` (why the scores cannot be trusted, a sentence each) and
         ``notes`` (what could not be looked at).
 
@@ -106,7 +111,8 @@ def score(
         require_errors=not allow_missing_errors,
         solar=stated_sun(path),
     )
-    counts = {"rows": 0, "scored": 0, "selected": 0, "cut": cut_used}
+    counts: dict[str, Any] = {"rows": 0, "scored": 0, "selected": 0, "cut": cut_used}
+    replaced = Replaced(scorer.columns)
     chunk_rows = _whole_groups(settings.chunk_rows)
     chunks = read_columns(
         path,
@@ -116,6 +122,7 @@ def score(
         table=table,
         chunk_rows=chunk_rows,
         allow_missing_errors=allow_missing_errors,
+        replaced=replaced,
     )
     gate = SurveyGate(scorer.card.inputs, settings.quality.max_fractional_parallax_error, scorer.card.learnt_on)
     scores = _scored(chunks, scorer, counts, gate, draws=draws, seed=seed)
@@ -125,7 +132,10 @@ def score(
     else:
         for _ in scores:
             pass
-    return counts | {"flags": gate.flagged, "cautions": list(info.cautions), **_said(gate)}
+    if replaced:
+        log.warning("%s: %s", path, replaced.sentence())
+    told = {"flags": gate.flagged, "not_physical": replaced.as_dict(), "cautions": list(info.cautions)}
+    return counts | told | _said(gate)
 
 
 def _said(gate: SurveyGate) -> dict[str, list[str]]:

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from exsitu.columns import column
 from exsitu.errors import InputError
+from exsitu.labels.histories import refuse_mask
 from exsitu.provenance import publish_file
+from exsitu.surveys.missing import Replaced
 from exsitu.surveys.reader import UniqueIds, read_survey
 from exsitu.tables import describe, read_frames
 
@@ -22,7 +24,9 @@ _CHUNK = 1 << 16
 """Rows that lie together in a written file."""
 
 
-def read_ananke(files: Sequence[Path], *, chunk_rows: int = 200_000, unique_ids: bool = True) -> Iterator[pd.DataFrame]:
+def read_ananke(
+    files: Sequence[Path], *, chunk_rows: int = 200_000, unique_ids: bool = True, replaced: Replaced | None = None
+) -> Iterator[pd.DataFrame]:
     """
     Read the radial slices of one mock survey as one table.
 
@@ -34,6 +38,8 @@ def read_ananke(files: Sequence[Path], *, chunk_rows: int = 200_000, unique_ids:
         Most rows of one frame.
     unique_ids : bool
         Refuse a ``source_id`` that comes twice; 8 bytes a row are held for it.
+    replaced : Replaced, optional
+        As of `read_survey`: counts what is no measurement and was taken as missing.
 
     Yields
     ------
@@ -51,7 +57,9 @@ def read_ananke(files: Sequence[Path], *, chunk_rows: int = 200_000, unique_ids:
         raise InputError("no ananke file was given; give the slices of one viewpoint (lsr-N-rslice-0 and -1)")
     ids, rows = UniqueIds(f"{files[0]} and {len(files) - 1} more" if len(files) > 1 else str(files[0])), 0
     for path in files:
-        for frame in read_survey(path, release="ananke", required=_REQUIRED, chunk_rows=chunk_rows, unique_ids=False):
+        for frame in read_survey(
+            path, release="ananke", required=_REQUIRED, chunk_rows=chunk_rows, unique_ids=False, replaced=replaced
+        ):
             numbers = np.arange(rows, rows + len(frame), dtype=np.int64)
             whole = frame if "source_id" in frame else pd.concat([pd.Series(numbers, name="source_id"), frame], axis=1)
             rows += len(frame)
@@ -77,10 +85,12 @@ def read_particle_ids(path: Path) -> NDArray[np.int64]:
     Raises
     ------
     InputError
-        If the file cannot be read, is empty, or holds no integers.
+        If the file cannot be read, is empty, or holds no integers; or if it holds a mask, True (or 1) where a particle
+        is listed.
     """
     path = Path(path)
     ids = _load_array(path) if path.suffix == ".npy" else _load_column(path)
+    refuse_mask(str(path), ids)
     if ids.ndim != 1 or ids.dtype.kind not in "iu":
         raise InputError(
             f"{path} holds {ids.ndim}-D {ids.dtype}, not a list of integers; save it with .astype('int64')"

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from exsitu.columns import column
 from exsitu.phase_space import galactic_motion_to_icrs, galactic_to_icrs
+from exsitu.surveys.missing import Physical
 from exsitu.tables import TableInfo, frames_of
 
 Floats = NDArray[np.float64]
@@ -29,6 +30,21 @@ _NATIVE = (
     "alpha[dex]",
 )
 _NAME = "apogeeID"
+_LIKE = {
+    "l[deg]": "l",
+    "b[deg]": "b",
+    "dist[kpc]": "parallax",
+    "edist[kpc]": "parallax_error",
+    "pml[masyr]": "pmra",
+    "epml[masyr]": "pmra_error",
+    "pmb[masyr]": "pmdec",
+    "epmb[masyr]": "pmdec_error",
+    "vlos[kms]": "radial_velocity",
+    "evlos[kms]": "radial_velocity_error",
+    "feh[dex]": "feh",
+    "alpha[dex]": "alpha",
+}
+"""Columns of the registry whose physical range is taken for theirs; in kpc, that of parallaxes is wide enough."""
 
 COLUMNS = (
     "l",
@@ -65,7 +81,7 @@ def is_apogee(info: TableInfo) -> bool:
     return {*_NATIVE, _NAME} <= set(info.columns)
 
 
-def apogee_frames(info: TableInfo, chunk_rows: int) -> Iterator[pd.DataFrame]:
+def apogee_frames(info: TableInfo, chunk_rows: int, physical: Physical) -> Iterator[pd.DataFrame]:
     """
     Read the table into the registry's columns and units.
 
@@ -75,6 +91,8 @@ def apogee_frames(info: TableInfo, chunk_rows: int) -> Iterator[pd.DataFrame]:
         A file that `is_apogee` recognises.
     chunk_rows : int
         Most rows of one frame.
+    physical : Physical
+        Takes what is no measurement as missing, beside the -99 of this table.
 
     Yields
     ------
@@ -84,7 +102,11 @@ def apogee_frames(info: TableInfo, chunk_rows: int) -> Iterator[pd.DataFrame]:
     """
     for frame in frames_of(info, columns=[*_NATIVE, _NAME], chunk_rows=chunk_rows):
         numbers = frame[list(_NATIVE)].to_numpy(np.float64).T
-        yield _survey(np.where(numbers == _MISSING, np.nan, numbers)).assign(original_ext_source_id=frame[_NAME])
+        numbers = np.where(numbers == _MISSING, np.nan, numbers)
+        for i, native in enumerate(_NATIVE):
+            if native in _LIKE:
+                numbers[i] = physical.taken(column(_LIKE[native]), numbers[i], 1.0, f"{info.path}: {native}")
+        yield _survey(numbers).assign(original_ext_source_id=frame[_NAME])
 
 
 def _survey(numbers: Floats) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """A survey as plain arrays, chunk by chunk: what `read_survey` gives, without tables on the way from Parquet."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,20 +9,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from exsitu.columns import column
+from exsitu.columns import NOT_PHYSICAL, column
 from exsitu.errors import InputError
-from exsitu.phase_space import galactic_to_icrs, icrs_to_galactic
 from exsitu.surveys.apogee import COLUMNS as APOGEE_COLUMNS
 from exsitu.surveys.apogee import is_apogee
 from exsitu.surveys.gaia import refuse_other_release
-from exsitu.surveys.reader import missing_column, read_survey, registry_names, typed, wrapped
+from exsitu.surveys.missing import Physical, Replaced
+from exsitu.surveys.names import missing_column, refuse_rivals, registry_names
+from exsitu.surveys.positions import EQUATORIAL, GALACTIC, SKY, complete_positions, refuse_other_position
+from exsitu.surveys.reader import ERROR, OVER_ERROR, error_of, read_survey, typed
 from exsitu.surveys.units import unit_factor
 from exsitu.table_formats import arrow_frame, reading
 from exsitu.tables import TableInfo, describe
 
-Columns = dict[str, NDArray[Any]]
+log = logging.getLogger(__name__)
 
-_GALACTIC, _EQUATORIAL = ("l", "b"), ("ra", "dec")
+Columns = dict[str, NDArray[Any]]
 
 
 def read_columns(
@@ -33,6 +36,7 @@ def read_columns(
     chunk_rows: int = 200_000,
     allow_missing_errors: bool = False,
     table: str | None = None,
+    replaced: Replaced | None = None,
 ) -> Iterator[Columns]:
     """
     Read columns of a survey in chunks into the registry's names and units.
@@ -53,11 +57,14 @@ def read_columns(
         Accept a survey without parallax errors; ``parallax_error`` is then NaN.
     table : str, optional
         Name or number of the table, where the file has several; by default the only one that holds stars.
+    replaced : Replaced, optional
+        As of `read_survey`: counts what is no measurement and was taken as missing.
 
     Returns
     -------
     iterator of dict
-        ``{name: array}`` of the same numbers as `read_survey` gives; float32 where a Parquet file holds float32.
+        ``{name: array}`` of the same numbers as `read_survey` gives; float32 where a Parquet file holds float32. With
+        deciding columns in `replaced`, also ``not_physical``.
 
     Raises
     ------
@@ -69,7 +76,8 @@ def read_columns(
     wanted = list(dict.fromkeys((*names, *(n for n in optional if n in held))))
     # Called for any format: it refuses what cannot be used before a row is read. Errors that are missing it refuses by
     # itself, with the way out.
-    asked = [n for n in wanted if n != "parallax_error" or n in held or allow_missing_errors]
+    asked = [n for n in wanted if n != ERROR or n in held or OVER_ERROR in held or allow_missing_errors]
+    said = Replaced() if replaced is None else replaced
     frames = read_survey(
         path,
         release=release,
@@ -79,10 +87,19 @@ def read_columns(
         unique_ids=False,
         table=table,
         allow_truncated=True,
+        replaced=said,
     )
     if info.format == "parquet" and info.path.is_file() and not info.masks and not is_apogee(info):
-        return _parquet_columns(info, wanted, release, chunk_rows)
-    return ({n: frame[n].to_numpy() for n in wanted} for frame in frames)
+        chunks = _parquet_columns(info, wanted, release, chunk_rows, Physical(said))
+    else:
+        chunks = ({str(n): frame[n].to_numpy() for n in frame} for frame in frames)
+    return chunks if replaced is not None else _said(chunks, path, said)
+
+
+def _said(chunks: Iterator[Columns], path: Path, replaced: Replaced) -> Iterator[Columns]:
+    yield from chunks
+    if replaced:
+        log.warning("%s: %s", path, replaced.sentence())
 
 
 def frame_columns(
@@ -93,6 +110,7 @@ def frame_columns(
     release: str | None = None,
     units: Mapping[str, str] | None = None,
     allow_missing_errors: bool = False,
+    replaced: Replaced | None = None,
 ) -> Columns:
     """
     Bring a table in memory into the registry's names and units: `read_columns`, of one partition of a survey.
@@ -111,26 +129,31 @@ def frame_columns(
         Units by the table's own names, where they are not the registry's.
     allow_missing_errors : bool
         Accept a table without parallax errors; ``parallax_error`` is then NaN.
+    replaced : Replaced, optional
+        As of `read_survey`: counts what is no measurement and was taken as missing.
 
     Returns
     -------
     dict
-        ``{name: array of shape (n_stars,)}``.
+        ``{name: array of shape (n_stars,)}``; with deciding columns in `replaced`, also ``not_physical``.
 
     Raises
     ------
     InputError
-        If a column is missing, in a unit that cannot be converted, or holds what its type does not allow.
+        If a column is missing, there twice, in a unit that cannot be converted, or holds what its type does not allow,
+        or ``l, b`` are not the Galactic coordinates of ``ra, dec``.
     """
     stated = {str(name): (units or {}).get(str(name)) for name in frame}
     info = TableInfo(Path("the table"), "frame", stated, len(frame))
     wanted, read = _chosen(info, names, optional, release, allow_missing_errors=allow_missing_errors)
+    physical = Physical(replaced)
     found = {}
     for name, native in read.items():
         source = f"{info.path}: {native}"
         factor = unit_factor(column(name), stated[native], source)
-        found[name] = np.asarray(typed(column(name), frame[native], factor, source))
-    return _placed(found, wanted, len(frame))
+        found[name] = np.asarray(typed(column(name), frame[native], factor, source, physical))
+    refuse_other_position(str(info.path), found, read)
+    return _placed(found, wanted, len(frame), physical)
 
 
 def native_columns(
@@ -177,16 +200,20 @@ def _chosen(
     """Columns to give, and those to read for them under the table's own names."""
     refuse_other_release(info, release)
     held = {name: native for name, native in registry_names(info, release).items() if native is not None}
-    placed = set(_GALACTIC) <= set(held) or set(_EQUATORIAL) <= set(held)
+    placed = set(GALACTIC) <= set(held) or set(EQUATORIAL) <= set(held)
     for name in names:
-        made = (placed and name in _GALACTIC + _EQUATORIAL) or (allow_missing_errors and name == "parallax_error")
+        made = (placed and name in SKY) or (name == ERROR and (allow_missing_errors or OVER_ERROR in held))
         if name not in held and not made:
             raise missing_column(info, name)
     wanted = list(dict.fromkeys((*names, *(n for n in optional if n in held))))
-    return wanted, {name: held[name] for name in _read(wanted, held)}
+    read = {name: held[name] for name in _read(wanted, held)}
+    refuse_rivals(info, read, release)
+    return wanted, read
 
 
-def _parquet_columns(info: TableInfo, wanted: Sequence[str], release: str | None, chunk_rows: int) -> Iterator[Columns]:
+def _parquet_columns(
+    info: TableInfo, wanted: Sequence[str], release: str | None, chunk_rows: int, physical: Physical
+) -> Iterator[Columns]:
     import pyarrow.parquet as pq
 
     held = {name: native for name, native in registry_names(info, release).items() if native is not None}
@@ -197,44 +224,49 @@ def _parquet_columns(info: TableInfo, wanted: Sequence[str], release: str | None
     with reading(info.path), pq.ParquetFile(info.path, page_checksum_verification=True, pre_buffer=False) as file:
         natives = list(dict.fromkeys(read.values()))
         for batch in file.iter_batches(batch_size=chunk_rows, columns=natives, use_threads=False):
-            found = {n: _array(info, n, native, batch, factors[n]) for n, native in read.items()}
+            found = {n: _array(info, n, native, batch, factors[n], physical) for n, native in read.items()}
             rows += batch.num_rows
             parallaxes += int(np.count_nonzero(np.isfinite(found["parallax"]))) if "parallax" in found else 0
-            yield _placed(found, wanted, batch.num_rows)
+            refuse_other_position(str(info.path), found, read)
+            yield _placed(found, wanted, batch.num_rows, physical)
     if "parallax" in read and not parallaxes:
         raise InputError(f"{info.path} has no finite parallax in {rows} rows; at least one is needed: check the column")
 
 
 def _read(wanted: Sequence[str], held: dict[str, str]) -> list[str]:
-    """Columns of the file that are needed to give those wanted."""
+    """Columns of the file that are needed to give those wanted; of positions all, so that they are compared."""
     needed = [n for n in wanted if n in held]
-    for pair, other in ((_GALACTIC, _EQUATORIAL), (_EQUATORIAL, _GALACTIC)):
+    if set(SKY) & set(wanted) and set(SKY) <= set(held):
+        needed += SKY
+    for pair, other in ((GALACTIC, EQUATORIAL), (EQUATORIAL, GALACTIC)):
         if set(pair) & set(wanted) and not set(pair) <= set(held):
             needed += other
+    if ERROR in wanted and ERROR not in held and OVER_ERROR in held:
+        needed += ["parallax", OVER_ERROR]
     return list(dict.fromkeys(needed))
 
 
-def _array(info: TableInfo, name: str, native: str, batch: Any, factor: float) -> NDArray[Any]:
+def _array(info: TableInfo, name: str, native: str, batch: Any, factor: float, physical: Physical) -> NDArray[Any]:
     """One column: floats and whole ids as they lie in the file, everything else as `typed` has it."""
     import pyarrow as pa
 
     values, kind = batch.column(native), np.dtype(column(name).dtype).kind
     floats = pa.types.is_float32(values.type) or pa.types.is_float64(values.type)
-    if (floats and kind == "f") or (pa.types.is_int64(values.type) and kind == "i" and not values.null_count):
-        array: NDArray[Any] = values.to_numpy(zero_copy_only=False)
+    source = f"{info.path}: {native}"
+    if floats and kind == "f":
+        array = physical.taken(column(name), values.to_numpy(zero_copy_only=False), factor, source)
         return array if factor == 1.0 else array.astype(np.float64) * factor
+    if pa.types.is_int64(values.type) and kind == "i" and not values.null_count:
+        return np.asarray(values.to_numpy(zero_copy_only=False))
     frame = arrow_frame(batch.select([native]), str(info.path))
-    return np.asarray(typed(column(name), frame[native], factor, f"{info.path}: {native}"))
+    return np.asarray(typed(column(name), frame[native], factor, source, physical))
 
 
-def _placed(found: Columns, wanted: Sequence[str], rows: int) -> Columns:
-    """The columns wanted, with positions made from one another and longitudes in the registry's ranges."""
-    if "ra" in found:
-        found["ra"] = np.mod(found["ra"].astype(np.float64, copy=False), 360.0)
-    if set(_GALACTIC) & set(wanted) and not set(_GALACTIC) <= set(found):
-        found["l"], found["b"] = icrs_to_galactic(found["ra"], found["dec"])
-    elif set(_EQUATORIAL) & set(wanted) and not set(_EQUATORIAL) <= set(found):
-        found["ra"], found["dec"] = galactic_to_icrs(found["l"], found["b"])
-    if "l" in found and not (np.all(found["l"] <= 180.0) and np.all(found["l"] > -180.0)):
-        found["l"] = wrapped(found["l"])
-    return {n: found[n] if n in found else np.full(rows, np.nan) for n in wanted}
+def _placed(found: Columns, wanted: Sequence[str], rows: int, physical: Physical) -> Columns:
+    """The columns wanted, with positions and the parallax error made from others, and rows marked where asked."""
+    complete_positions(found, frozenset(wanted) & frozenset(SKY), physical.taken_in(EQUATORIAL))
+    if ERROR in wanted and ERROR not in found and OVER_ERROR in found:
+        found[ERROR] = error_of(found)
+    given = {n: found[n] if n in found else np.full(rows, np.nan) for n in wanted}
+    marked = physical.rows(given, rows)
+    return given | ({NOT_PHYSICAL: marked} if physical.replaced.deciding else {})

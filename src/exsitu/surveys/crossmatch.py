@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from exsitu.columns import column, nearest
 from exsitu.errors import InputError
 from exsitu.phase_space import unit_vector
+from exsitu.surveys.missing import Physical
 from exsitu.surveys.reader import typed
 from exsitu.surveys.spectroscopy import best_observations
 from exsitu.tables import describe, read_frames
@@ -42,7 +43,9 @@ def read_neighbours(path: Path) -> pd.DataFrame:
     """
     describe(path)
     raw = pd.concat(read_frames(path, columns=[_ID, _OBSERVATION]), ignore_index=True)
-    return pd.DataFrame({name: typed(column(name), raw[name], 1.0, f"{path}: {name}") for name in (_ID, _OBSERVATION)})
+    return pd.DataFrame(
+        {name: typed(column(name), raw[name], 1.0, f"{path}: {name}", Physical()) for name in (_ID, _OBSERVATION)}
+    )
 
 
 def by_best_neighbour(gaia: pd.DataFrame, spectra: pd.DataFrame, neighbours: pd.DataFrame) -> pd.DataFrame:

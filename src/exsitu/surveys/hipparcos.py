@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from exsitu.columns import COLUMNS
 from exsitu.errors import InputError
 from exsitu.phase_space import icrs_to_galactic
+from exsitu.surveys.missing import Physical
 from exsitu.table_formats import reading
 
 Floats = NDArray[np.float64]
@@ -83,6 +84,8 @@ def _survey(table: pd.DataFrame) -> pd.DataFrame:
         **{f"{p}_error": table[e].to_numpy() for p, e in zip(_PARAMETERS, _ERRORS, strict=True)},
         **correlations(table),
     }
+    physical = Physical()
+    values = {n: physical.taken(COLUMNS[n], v, 1.0, f"hip2.dat: {n}") for n, v in values.items()}
     values["l"], values["b"] = icrs_to_galactic(values["ra"], values["dec"])
     return pd.DataFrame({n: values[n].astype(c.dtype) for n, c in COLUMNS.items() if n in values})
 

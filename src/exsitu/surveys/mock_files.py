@@ -273,4 +273,4 @@ def _metadata(path: Path) -> dict[str, str]:
 
     with reading(path):
         told = pq.read_schema(next(iter(parquet_parts(path)), path)).metadata or {}
-    return {key.decode(): value.decode() for key, value in told.items() if key not in {b"ARROW:schema", b"pandas"}}
+        return {key.decode(): value.decode() for key, value in told.items() if key not in {b"ARROW:schema", b"pandas"}}

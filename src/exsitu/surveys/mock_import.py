@@ -14,6 +14,7 @@ from exsitu.labels.histories import accreted_from_particles
 from exsitu.phase_space import frame as solar_frame
 from exsitu.quality import passes_parallax_cut
 from exsitu.surveys.ananke import read_ananke, read_particle_ids
+from exsitu.surveys.missing import Replaced
 from exsitu.surveys.mock_files import (
     FAINTEST_G,
     Moments,
@@ -43,6 +44,8 @@ class ImportCounts:
         Of those kept, those whose star particle was and was not born in another galaxy.
     accreted_with_rv, in_situ_with_rv : int
         Of these, those with a radial velocity.
+    not_physical : str
+        What was no measurement and was taken as missing, as `Replaced.sentence` says it; empty where nothing was.
     """
 
     read: int
@@ -52,6 +55,7 @@ class ImportCounts:
     in_situ: int
     accreted_with_rv: int
     in_situ_with_rv: int
+    not_physical: str = ""
 
 
 def import_mock(
@@ -100,7 +104,7 @@ def import_mock(
     path = folder / f"{survey.rpartition('/')[2]}.parquet"
     tally = _Tally(ids, max_fractional_parallax_error, UniqueIds(", ".join(str(one) for one in slices)))
     # Of the hundred million stars of a slice the ids of those kept are enough to tell slices of two surveys.
-    frames = read_ananke(slices, chunk_rows=chunk_rows, unique_ids=False)
+    frames = read_ananke(slices, chunk_rows=chunk_rows, unique_ids=False, replaced=tally.replaced)
     frames = _with_bar(frames, slices, survey, progress=progress)
     write_parquet(path, tally.cut(frames, ids_file), metadata=metadata)
     write_uncut(uncut_path(path), survey, tally.uncut.rows, tally.uncut)
@@ -136,7 +140,7 @@ class _Tally:
 
     def __init__(self, ids: NDArray[np.int64], limit: float, seen: UniqueIds) -> None:
         self.ids, self.limit, self.seen = ids, limit, seen
-        self.uncut, self.read = Moments(), 0
+        self.uncut, self.read, self.replaced = Moments(), 0, Replaced()
         self.stars = np.zeros((2, 2), np.int64)
         """Stars kept: (in situ, accreted), (without, with a radial velocity)."""
 
@@ -174,4 +178,5 @@ class _Tally:
             in_situ=in_situ,
             accreted_with_rv=int(self.stars[1, 1]),
             in_situ_with_rv=int(self.stars[0, 1]),
+            not_physical=self.replaced.sentence(),
         )

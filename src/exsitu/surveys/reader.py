@@ -1,5 +1,7 @@
 """Any astrometric survey as the registry's columns: names mapped, units converted, ids exact, nonsense refused."""
 
+import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,17 +11,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from exsitu.columns import COLUMNS, Column, column, names_in, nearest
+from exsitu.columns import COLUMNS, NOT_PHYSICAL, Column, column, nearest
 from exsitu.errors import InputError
-from exsitu.phase_space import galactic_to_icrs, icrs_to_galactic
 from exsitu.surveys.apogee import COLUMNS as APOGEE_COLUMNS
 from exsitu.surveys.apogee import apogee_frames, is_apogee
 from exsitu.surveys.gaia import refuse_other_release
+from exsitu.surveys.missing import Physical, Replaced
+from exsitu.surveys.names import missing_column, refuse_rivals, registry_names
+from exsitu.surveys.positions import EQUATORIAL, SKY, complete_positions, refuse_other_position
 from exsitu.surveys.units import unit_factor
 from exsitu.tables import TableInfo, describe, frames_of
 
-_SKY = ("ra", "dec", "l", "b")
+log = logging.getLogger(__name__)
+
+ERROR, OVER_ERROR = "parallax_error", "parallax_over_error"
 _ASTROMETRY = ("parallax", "pmra", "pmdec")
+_SEXAGESIMAL = re.compile(r"\s*[+-]?\d{1,3}\s*[:hd\s°]\s*\d{1,2}\s*[:m'\s′]\s*\d{1,2}(\.\d*)?\s*[s\"″]?\s*")
 
 
 def read_survey(
@@ -33,6 +40,7 @@ def read_survey(
     unique_ids: bool = True,
     table: str | None = None,
     allow_truncated: bool = False,
+    replaced: Replaced | None = None,
 ) -> Iterator[pd.DataFrame]:
     """
     Read a survey in chunks into the registry's names, types and units.
@@ -43,7 +51,7 @@ def read_survey(
         A table in any format of ``exsitu.formats``.
     release : str, optional
         A key of ``exsitu.columns.RELEASES``: its own column names and the registry's count. Without it every known
-        spelling of a column counts, whatever its case.
+        spelling of a column counts; see `registry_names`.
     columns : sequence of str, optional
         Columns wanted, in this order; by default all that the file and the registry share.
     required : sequence of str
@@ -58,33 +66,39 @@ def read_survey(
         Name or number of the table, where the file has several; by default the only one that holds stars.
     allow_truncated : bool
         Accept a file that states that rows are missing.
+    replaced : Replaced, optional
+        Counts what is no measurement and was taken as missing, for the caller to say; a warning says it otherwise.
 
     Returns
     -------
     iterator of DataFrame
         Columns in the registry's order. ``ra, dec`` (ra from 0 to 360 degrees) and ``l, b`` (l in (-180, 180]
-        degrees) are both there; either pair is made from the other.
+        degrees) are both there; either pair is made from the other. Where the file has ``parallax_over_error`` and no
+        error, the error is made from it. With deciding columns in `replaced`, the last column is ``not_physical``.
 
     Raises
     ------
     InputError
-        If a column is missing or in a unit that cannot be converted, an id is no 64-bit integer or comes twice, there
-        is no finite parallax in the whole file, or the file cannot be read, is empty or truncated. Repeated ids and
-        missing parallaxes are known only when the last chunk has been read.
+        If a column is missing, there twice or in a unit that cannot be converted, ``l, b`` are not the Galactic
+        coordinates of ``ra, dec``, standard errors are negative, an id is no 64-bit integer or comes twice, there is no
+        finite parallax in the whole file, or the file cannot be read, is empty or truncated. Repeated ids and missing
+        parallaxes are known only when the last chunk has been read.
     """
     info = describe(path, table=table)
     _refuse_truncated(info, allowed=allow_truncated)
     refuse_other_release(info, release)
     names = dict.fromkeys(APOGEE_COLUMNS) if is_apogee(info) else registry_names(info, release)
     wanted = _wanted(info, names, columns, required, allow_missing_errors=allow_missing_errors)
+    physical = Physical(replaced)
     if is_apogee(info):
-        raw = apogee_frames(info, chunk_rows)
+        raw = apogee_frames(info, chunk_rows, physical)
     else:
-        raw = registry_frames(
-            info, {n: native for n, native in names.items() if native is not None}, wanted, chunk_rows
-        )
-    given = list(columns) if columns is not None else [n for n in COLUMNS if n in {*wanted, *_SKY}]
-    return _checked(info.path, raw, given, unique_ids=unique_ids)
+        refuse_rivals(info, wanted, release)
+        held = {n: native for n, native in names.items() if native is not None}
+        raw = registry_frames(info, held, wanted, chunk_rows, physical)
+    given = list(columns) if columns is not None else [n for n in COLUMNS if n in {*wanted, *SKY}]
+    full = _completed(info.path, raw, given, names, physical)
+    return _checked(info.path, full, unique_ids=unique_ids, said=None if replaced is not None else physical.replaced)
 
 
 def _refuse_truncated(info: TableInfo, *, allowed: bool) -> None:
@@ -92,34 +106,6 @@ def _refuse_truncated(info: TableInfo, *, allowed: bool) -> None:
         raise InputError(
             f"{' '.join(info.cautions)} To use the rows that came, give --allow-truncated (allow_truncated=True)"
         )
-
-
-def registry_names(info: TableInfo, release: str | None = None) -> dict[str, str | None]:
-    """
-    Find the registry's columns in a table.
-
-    Parameters
-    ----------
-    info : TableInfo
-        What the file says of itself.
-    release : str, optional
-        A key of ``exsitu.columns.RELEASES``; without it every known spelling counts.
-
-    Returns
-    -------
-    dict
-        ``{name in the registry: name in the file}``, in the registry's order. Where a file has several spellings of one
-        column, the release's own goes first; without a release the registry's, any release's, an alias.
-    """
-    held = {name.lower(): name for name in reversed(info.columns)}
-    native = {} if release is None else {name: spelling for spelling, name in names_in(release).items()}
-    found: dict[str, str | None] = {}
-    for name, c in COLUMNS.items():
-        spellings = (native.get(name, name), name) if release else (name, *c.native.values(), *c.aliases)
-        there = [held[s.lower()] for s in spellings if s.lower() in held]
-        if there:
-            found[name] = there[0]
-    return found
 
 
 def _wanted(
@@ -132,46 +118,28 @@ def _wanted(
 ) -> list[str]:
     """Registry columns to read, after a look whether the file has what is asked for."""
     placed = {"ra", "dec"} <= set(names) or {"l", "b"} <= set(names)
-    held = {*names, *(_SKY if placed else ())}
+    made = ERROR not in names and OVER_ERROR in names
+    held = {*names, *(SKY if placed else ()), *((ERROR,) if made else ())}
     asked = list(names) if columns is None else [column(name).name for name in columns]
-    for name in (*_SKY, *(_ASTROMETRY if columns is None else ()), *asked, *required):
-        if name not in held and not (name == "parallax_error" and allow_missing_errors):
+    for name in (*SKY, *(_ASTROMETRY if columns is None else ()), *asked, *required):
+        if name not in held and not (name == ERROR and allow_missing_errors):
             raise missing_column(info, name)
-    if "parallax" in asked and "parallax_error" not in names and not allow_missing_errors:
+    if "parallax" in asked and ERROR not in held and not allow_missing_errors:
         raise InputError(
             f"{info.path} has parallaxes and no column 'parallax_error'{nearest('parallax_error', info.columns)}; the "
             "quality cut cannot be checked: give --allow-missing-errors (allow_missing_errors=True) to go on without"
         )
-    errors = ["parallax_error"] if "parallax" in asked else []
-    return list(dict.fromkeys([*asked, *required, *errors, *(n for n in ("source_id", *_SKY) if n in names)]))
-
-
-def missing_column(info: TableInfo, name: str) -> InputError:
-    """
-    Say which column a file lacks.
-
-    Parameters
-    ----------
-    info : TableInfo
-        What the file says of itself.
-    name : str
-        Name in the registry.
-
-    Returns
-    -------
-    InputError
-        To be raised; it names the nearest column that exists and the spellings that would be understood.
-    """
-    c = column(name)
-    spellings = ", ".join(dict.fromkeys((name, *c.native.values(), *c.aliases)))
-    return InputError(f"{info.path} has no column {name!r}{nearest(name, info.columns)}; understood are {spellings}")
+    errors = [ERROR] if "parallax" in asked else []
+    wanted = [*asked, *required, *errors]
+    sources = ["parallax", OVER_ERROR] if made and ERROR in wanted else []
+    return list(dict.fromkeys([*wanted, *sources, *(n for n in ("source_id", *SKY) if n in names)]))
 
 
 def registry_frames(
-    info: TableInfo, names: Mapping[str, str], wanted: Sequence[str], chunk_rows: int
+    info: TableInfo, names: Mapping[str, str], wanted: Sequence[str], chunk_rows: int, physical: Physical
 ) -> Iterator[pd.DataFrame]:
     """
-    Read columns of a table into the registry's names, types and units, without any further check.
+    Read columns of a table into the registry's names, types and units; what is no measurement becomes NaN.
 
     Parameters
     ----------
@@ -183,6 +151,8 @@ def registry_frames(
         Columns to read, of `names`; others are left out.
     chunk_rows : int
         Most rows of one frame.
+    physical : Physical
+        Takes what is no measurement as missing.
 
     Returns
     -------
@@ -199,7 +169,10 @@ def registry_frames(
     def frames() -> Iterator[pd.DataFrame]:
         for frame in frames_of(info, columns=list(dict.fromkeys(read.values())), chunk_rows=chunk_rows):
             yield pd.DataFrame(
-                {n: typed(column(n), frame[native], factors[n], f"{info.path}: {native}") for n, native in read.items()}
+                {
+                    n: typed(column(n), frame[native], factors[n], f"{info.path}: {native}", physical)
+                    for n, native in read.items()
+                }
             )
 
     return frames()
@@ -213,9 +186,9 @@ def _factor(info: TableInfo, c: Column, native: str) -> float:
     return unit_factor(c, stated, source)
 
 
-def typed(c: Column, values: "pd.Series[Any]", factor: float, source: str) -> Any:
+def typed(c: Column, values: "pd.Series[Any]", factor: float, source: str, physical: Physical) -> Any:
     """
-    Bring one column into the registry's type and unit.
+    Bring one column into the registry's type and unit; what is no measurement becomes NaN.
 
     Parameters
     ----------
@@ -227,6 +200,8 @@ def typed(c: Column, values: "pd.Series[Any]", factor: float, source: str) -> An
         Number that takes it to the registry's unit; for floats alone.
     source : str
         File and column, for the message.
+    physical : Physical
+        Takes what is no measurement as missing.
 
     Returns
     -------
@@ -243,10 +218,11 @@ def typed(c: Column, values: "pd.Series[Any]", factor: float, source: str) -> An
     target = np.dtype(c.dtype)
     if target.kind == "f":
         if kind not in tuple("fiub"):
-            raise InputError(
-                f"{source} holds {values.dtype}, not numbers, such as {values.iloc[0]!r}; clean the column"
-            )
-        return (values.to_numpy(np.float64, na_value=np.nan) * factor).astype(target)
+            raise _no_numbers(values, source)
+        # Sentinels are looked for in the file's own precision: 99.9 of 32 bits is no 99.9 of 64.
+        own = values.to_numpy(values.dtype if values.dtype in (np.float32, np.float64) else np.float64, na_value=np.nan)
+        numbers = physical.taken(c, own, factor, source).astype(np.float64, copy=False)
+        return (numbers * factor).astype(target)
     if kind not in ("iub" if target.kind == "b" else "iu"):
         raise InputError(
             f"{source} holds {values.dtype}, not {target}; floats lose digits above 2^53: export it as integers"
@@ -254,6 +230,16 @@ def typed(c: Column, values: "pd.Series[Any]", factor: float, source: str) -> An
     if values.isna().any():
         raise InputError(f"{source} is missing in {int(values.isna().sum())} rows; drop those rows or fill them")
     return values.to_numpy(target)
+
+
+def _no_numbers(values: "pd.Series[Any]", source: str) -> InputError:
+    shown = next((str(value) for value in values if not pd.isna(value)), "")
+    if _SEXAGESIMAL.fullmatch(shown):
+        return InputError(
+            f"{source} is sexagesimal, such as {shown!r}; convert it to decimal degrees first, with astropy's SkyCoord"
+            " or TOPCAT"
+        )
+    return InputError(f"{source} holds {values.dtype}, not numbers, such as {shown!r}; clean the column")
 
 
 def _kind(values: "pd.Series[Any]") -> str:
@@ -306,52 +292,55 @@ class UniqueIds:
             )
 
 
-def _checked(path: Path, raw: Iterator[pd.DataFrame], given: list[str], *, unique_ids: bool) -> Iterator[pd.DataFrame]:
-    ids, parallaxes, rows = UniqueIds(str(path)), 0, 0
+def _completed(
+    path: Path, raw: Iterator[pd.DataFrame], given: list[str], names: Mapping[str, str | None], physical: Physical
+) -> Iterator[pd.DataFrame]:
+    """Frames with both positions and a parallax error, and the rows marked where that is asked for."""
     for frame in raw:
-        if unique_ids and "source_id" in frame:
-            ids.add(frame["source_id"].to_numpy())
-        if "parallax" in frame:
-            parallaxes += int(np.isfinite(frame["parallax"].to_numpy()).sum())
-        rows += len(frame)
-        full = _with_positions(frame)
-        yield full[given] if "parallax_error" not in given or "parallax_error" in full else _without_errors(full)[given]
-    if "parallax" in given and not parallaxes:
-        raise InputError(f"{path} has no finite parallax in {rows} rows; at least one is needed: check the column")
-    ids.refuse_repeats()
+        columns = {str(name): frame[name].to_numpy() for name in frame if name in SKY}
+        refuse_other_position(str(path), columns, names)
+        complete_positions(columns, refused=physical.taken_in(EQUATORIAL))
+        full = frame.assign(**columns)
+        if ERROR in given and ERROR not in full:
+            full = full.assign(**{ERROR: error_of(full) if OVER_ERROR in full else np.full(len(full), np.nan)})
+        marked = physical.rows(full, len(full))
+        yield full[given].assign(**({NOT_PHYSICAL: marked} if physical.replaced.deciding else {}))
 
 
-def _without_errors(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.assign(parallax_error=np.full(len(frame), np.nan))
-
-
-def _with_positions(frame: pd.DataFrame) -> pd.DataFrame:
-    """Both pairs of coordinates, with l in the network's range."""
-    if "ra" in frame and "dec" in frame:
-        frame = frame.assign(ra=np.mod(frame["ra"].to_numpy(), 360.0))
-    if not {"l", "b"} <= set(frame):
-        l, b = icrs_to_galactic(frame["ra"].to_numpy(), frame["dec"].to_numpy())  # noqa: E741 - the field's name
-        frame = frame.assign(l=l, b=b)
-    elif not {"ra", "dec"} <= set(frame):
-        ra, dec = galactic_to_icrs(frame["l"].to_numpy(), frame["b"].to_numpy())
-        frame = frame.assign(ra=ra, dec=dec)
-    longitude = frame["l"].to_numpy()
-    return frame.assign(l=wrapped(longitude))
-
-
-def wrapped(longitude: NDArray[np.float64]) -> NDArray[np.float64]:
+def error_of(columns: Mapping[str, Any] | pd.DataFrame) -> NDArray[np.float64]:
     """
-    Bring longitudes into the range the network takes.
+    Standard error of a parallax from the parallax over its error.
 
     Parameters
     ----------
-    longitude : ndarray, shape (n_stars,)
-        Degrees, from -180 to 360.
+    columns : DataFrame or mapping of str to array_like, shape (n_stars,)
+        With ``parallax``, mas, and ``parallax_over_error``.
 
     Returns
     -------
     ndarray, shape (n_stars,)
-        Degrees, in (-180, 180].
+        mas; NaN where the ratio is 0 or either is NaN.
     """
-    turns = 360.0 * (longitude > 180.0) - 360.0 * (longitude <= -180.0)
-    return longitude - turns
+    ratio = np.asarray(columns[OVER_ERROR], np.float32).astype(np.float64)  # Gaia's own precision, in every format
+    error = np.full(ratio.shape, np.nan)
+    np.divide(np.asarray(columns["parallax"], np.float64), ratio, out=error, where=ratio != 0.0)
+    return np.asarray(np.abs(error))
+
+
+def _checked(
+    path: Path, frames: Iterator[pd.DataFrame], *, unique_ids: bool, said: Replaced | None
+) -> Iterator[pd.DataFrame]:
+    ids, parallaxes, rows, looked = UniqueIds(str(path)), 0, 0, False
+    for frame in frames:
+        if unique_ids and "source_id" in frame:
+            ids.add(frame["source_id"].to_numpy())
+        if "parallax" in frame:
+            looked = True
+            parallaxes += int(np.isfinite(frame["parallax"].to_numpy()).sum())
+        rows += len(frame)
+        yield frame
+    if said:
+        log.warning("%s: %s", path, said.sentence())
+    if looked and not parallaxes:
+        raise InputError(f"{path} has no finite parallax in {rows} rows; at least one is needed: check the column")
+    ids.refuse_repeats()

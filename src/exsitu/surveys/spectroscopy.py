@@ -1,5 +1,6 @@
 """RAVE DR5 (Kunder et al. 2017): radial velocities and [Fe/H], alone and in the ready-made match with Gaia DR2."""
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -7,8 +8,13 @@ import pandas as pd
 
 from exsitu.columns import COLUMNS
 from exsitu.errors import InputError
-from exsitu.surveys.reader import missing_column, registry_frames, registry_names, typed, wrapped
+from exsitu.surveys.missing import Physical, Replaced
+from exsitu.surveys.names import missing_column, refuse_rivals, registry_names
+from exsitu.surveys.positions import wrapped
+from exsitu.surveys.reader import registry_frames, typed
 from exsitu.tables import TableInfo, describe, frames_of
+
+log = logging.getLogger(__name__)
 
 CANONICAL = (
     "original_ext_source_id",
@@ -47,7 +53,7 @@ def read_rave(path: Path, *, chunk_rows: int = 200_000) -> pd.DataFrame:
     DataFrame
         The columns `CANONICAL` that the file has: one row an observation, so a star may come more than once. [Fe/H] is
         the calibrated metallicity. Rows without a quality flag, radial velocity or position are left out: no label
-        could be made from them.
+        could be made from them. What is no measurement counts as missing, and a warning says so.
 
     Raises
     ------
@@ -62,7 +68,10 @@ def read_rave(path: Path, *, chunk_rows: int = 200_000) -> pd.DataFrame:
     for name in _REQUIRED:
         if name not in names:
             raise missing_column(info, name)
-    stars = pd.concat(_usable(info, names, chunk_rows), ignore_index=True)
+    refuse_rivals(info, CANONICAL)
+    replaced = Replaced()
+    stars = pd.concat(_usable(info, names, chunk_rows, Physical(replaced)), ignore_index=True)
+    _say(path, replaced)
     stars = stars.assign(original_ext_source_id=stars["original_ext_source_id"].str.strip())
     repeated = stars["original_ext_source_id"][stars["original_ext_source_id"].duplicated()]
     if len(repeated):
@@ -74,12 +83,17 @@ def read_rave(path: Path, *, chunk_rows: int = 200_000) -> pd.DataFrame:
     return stars
 
 
-def _usable(info: TableInfo, names: dict[str, str], chunk_rows: int) -> Iterable[pd.DataFrame]:
+def _say(path: Path, replaced: Replaced) -> None:
+    if replaced:
+        log.warning("%s: %s", path, replaced.sentence())
+
+
+def _usable(info: TableInfo, names: dict[str, str], chunk_rows: int, physical: Physical) -> Iterable[pd.DataFrame]:
     """Canonical columns of the rows with all a label needs; the flag may be a float with NaN where it is missing."""
     flag = names.get("quality_flag")
     wanted = [name for name in CANONICAL if name in names and name != "quality_flag"]
     flags = frames_of(info, columns=[flag], chunk_rows=chunk_rows) if flag is not None else None
-    for frame in registry_frames(info, names, wanted, chunk_rows):
+    for frame in registry_frames(info, names, wanted, chunk_rows, physical):
         complete = frame[["ra", "dec", "radial_velocity"]].notna().all(axis=1) & frame["original_ext_source_id"].notna()
         if flags is None:
             yield frame[complete]
@@ -153,10 +167,14 @@ def read_gaia_rave(path: Path, *, chunk_rows: int = 200_000) -> pd.DataFrame:
     frames = list(frames_of(info, columns=list(names.values()), chunk_rows=chunk_rows))
     raw = pd.concat(frames, ignore_index=True).dropna(subset=[*_READY_MADE.values()], ignore_index=True)
     flags = _whole(raw[_READY_MADE["quality_flag"]], f"{path}: r_quality")
+    replaced = Replaced()
+    physical = Physical(replaced)
     numbers = {n: native for n, native in names.items() if n != "quality_flag"}
     order = [name for name in COLUMNS if name in numbers]
-    table = pd.DataFrame({n: typed(COLUMNS[n], raw[numbers[n]], 1.0, f"{path}: {numbers[n]}") for n in order})
+    table = pd.DataFrame({n: typed(COLUMNS[n], raw[numbers[n]], 1.0, f"{path}: {numbers[n]}", physical) for n in order})
+    _say(path, replaced)
     table = table.assign(l=wrapped(table["l"].to_numpy()), quality_flag=flags)
+    table = table.dropna(subset=["radial_velocity", "feh"], ignore_index=True)
     best = best_observations(table, "source_id").drop(columns="quality_flag")
     if best.empty:
         raise InputError(f"{path} has no row with radial velocity, [Fe/H] and quality flag 0; at least one is needed")

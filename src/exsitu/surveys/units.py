@@ -8,6 +8,7 @@ from exsitu.errors import InputError
 # Each of these notations is met in files of the surveys: Gaia's FITS, VOUnit, VizieR, plain FITS.
 _NOTATIONS = ("generic", "vounit", "cds", "fits")
 _SPELLINGS = {"degrees": "deg", "milliarcsec": "mas", "milliarcsec/year": "mas/yr", "magnitude": "mag", "---": ""}
+_SEXAGESIMAL = frozenset({"h:m:s", "d:m:s", "hms", "dms", "hh:mm:ss", "dd:mm:ss"})
 # Logarithmic quantities have no scale to convert; the registry holds them in the very units the archives log.
 _LOGARITHMIC = ("log", "dex", "[-]")
 
@@ -33,11 +34,13 @@ def unit_factor(c: Column, stated: str | None, source: str) -> float:
     Raises
     ------
     InputError
-        If the stated unit is unknown or cannot be converted.
+        If the stated unit is unknown, sexagesimal or cannot be converted.
     """
     text = _SPELLINGS.get((stated or "").strip(), (stated or "").strip()).strip("'\"")
     if not text or (not c.unit and text.lower().startswith(_LOGARITHMIC)):
         return 1.0
+    if text.strip('"').lower() in _SEXAGESIMAL:
+        raise InputError(f"{source} is sexagesimal ({stated}); convert it to decimal degrees first")
     unit, wanted = _parse(text, source), _parse(c.unit, source)
     try:
         factor = float(unit.to(wanted))
