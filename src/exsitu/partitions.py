@@ -214,7 +214,9 @@ def sample_catalog(path: Path, scorer: Any, *, release: str | None, require_erro
         rows = pq.ParquetFile(part, page_checksum_verification=True).read(columns=list(dict.fromkeys(needed)))
         if rows.num_rows:
             units = {name: unit for name, unit in parquet_units(schema, part).items() if unit}
-            yield frame_columns(arrow_frame(rows), scorer.columns, optional=("ra", "dec"), units=units, **how)
+            said = Replaced(scorer.columns)  # what is no measurement is said where the partition is scored
+            frame = arrow_frame(rows)
+            yield frame_columns(frame, scorer.columns, optional=("ra", "dec"), units=units, replaced=said, **how)
 
 
 def count_catalog(path: Path, cut: float) -> dict[str, Any]:
