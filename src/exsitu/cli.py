@@ -417,8 +417,8 @@ def score(
 
 
 def _warn(path: Path, cautions: Sequence[str], warnings: Sequence[str]) -> None:
-    for warning in (*cautions, *warnings):
-        click.secho(f"WARNING: {path}: {warning}", err=True, fg="red", bold=True)
+    for warning in (*cautions, *(f"{path}: {warning}" for warning in warnings)):
+        click.secho(f"WARNING: {warning}", err=True, fg="red", bold=True)
     if warnings:
         click.secho("WARNING: do not trust these scores before that is put right", err=True, fg="red", bold=True)
 
