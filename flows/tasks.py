@@ -440,11 +440,12 @@ def announce() -> None:
 
 @task(name="release", **_AGAIN)
 def release(survey: str) -> Path:
-    """Score a survey with the champion and publish a catalog."""
-    said = run_command("exsitu", "release", survey, bars=False)
+    """Score a survey with the champion and publish a catalog; that no star is selected is an outcome too."""
+    said = run_command("exsitu", "release", survey, "--allow-empty", bars=False)
     folder = Path(next(line for line in reversed(_lines(said)) if line.startswith("wrote ")).split()[1].rstrip(";"))
     _table(f"release-{survey}", [_read(folder / "manifest.json")["counts"]], f"Counts of {folder}")
-    _image(f"release-{survey}-sky", folder / "sky.png", f"Sky of {folder.name}")
+    if (folder / "sky.png").is_file():  # nothing to draw of no stars
+        _image(f"release-{survey}-sky", folder / "sky.png", f"Sky of {folder.name}")
     return folder
 
 
