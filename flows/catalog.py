@@ -44,7 +44,7 @@ def _against_readme() -> list[str]:
 
 
 def _farewell(folders: list[Path]) -> str:
-    looks = [f"  {folder}/README.md, {folder}/catalog.fits (TOPCAT), {folder}/sky.png" for folder in folders]
+    looks = [f"  {folder}/README.md, {folder}/catalog.fits (TOPCAT), {folder}/score.png" for folder in folders]
     return "\n".join(
         [
             "",

@@ -2,8 +2,9 @@
 
 ``python scripts/remakings.py --trainings 3 --galaxies 3`` makes everything so many times more, each in a folder of its
 own, scores this checkout's stand-in and Hipparcos-2 with every model, and writes what it found to
-``docs/remakings.json``. Beside each model stand its numbers as ``exsitu outcome --save`` keeps them, for ``exsitu
-outcome --write --other``. Six minutes each on two cores with the profile ``quick``; finished ones are not made again.
+``src/exsitu/catalog/remakings.json``, which releases and model cards quote. Beside each model stand its numbers as
+``exsitu outcome --save`` keeps them, for ``exsitu outcome --write --other``. Six minutes each on two cores with the
+profile ``quick``; finished ones are not made again.
 """
 # ruff: noqa: INP001, T201 - a script, not part of a package, that prints how far it is
 
@@ -123,7 +124,7 @@ def main() -> None:
     parser.add_argument("--trainings", type=int, default=3, help="pipelines with other seeds, on the same data")
     parser.add_argument("--galaxies", type=int, default=3, help="pipelines with other mock galaxies as well")
     parser.add_argument("--folder", type=Path, default=REPOSITORY / "build" / "remakings", help="where they are made")
-    parser.add_argument("--output", type=Path, default=REPOSITORY / "docs" / "remakings.json")
+    parser.add_argument("--output", type=Path, default=REPOSITORY / "src" / "exsitu" / "catalog" / "remakings.json")
     asked = parser.parse_args()
     kinds = {"other trainings": (asked.trainings, False), "other galaxies": (asked.galaxies, True)}
     found: dict[str, Any] = {"profile": load_settings(REPOSITORY / "params.yaml").profile}

@@ -144,6 +144,9 @@ def _flags(manifest: Mapping[str, Any]) -> Iterator[str]:
         "is no probability for a single star. Leave out stars with `outside_training` where purity matters."
     )
     yield ""
+    if "remakings" in manifest:
+        yield manifest["remakings"]
+        yield ""
 
 
 def _making(manifest: Mapping[str, Any]) -> Iterator[str]:

@@ -30,6 +30,7 @@ from exsitu.catalog.manifest import (
     signed,
 )
 from exsitu.catalog.page import readme
+from exsitu.catalog.remakings import remakings_sentences
 from exsitu.catalog.scores import Scores
 from exsitu.catalog.verify import SCORES, verify_contents
 from exsitu.columns import PROVISIONAL, column
@@ -361,6 +362,7 @@ def _manifest(inputs: ReleaseInputs, version: str, tally: _Tally, columns: list[
             "provisional": inputs.data_release in PROVISIONAL,
             **inputs.provenance,
         },
+        "remakings": remakings_sentences(),
     }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from exsitu.catalog.remakings import remakings_sentences
 from exsitu.evaluation import curves, figures, panels
 from exsitu.evaluation.calibration import reliability
 from exsitu.evaluation.metrics import scan_cuts
@@ -154,6 +155,7 @@ def card_of(contender: Contender) -> dict[str, str]:
         "score cut": f"{contender.cut:.2f}",
         "weights SHA-256": card["weights_sha256"],
         "model digest": card["digest"],
+        "how far a score moves": remakings_sentences(),
         **{f"made: {name}": str(value) for name, value in flat(card["provenance"]).items() if "learnt_on" not in name},
     }
     if run is None:
