@@ -102,10 +102,13 @@ _progress = click.option("--progress/--no-progress", default=True, help="Show pr
 @click.pass_context
 def data(ctx: click.Context, *, output: Path, progress: bool) -> None:
     """Build or import the surveys; present and current ones are left alone."""
+    from exsitu.operations.record import data_on_record
     from exsitu.stages.data import make_data
 
     if make_data(_settings(ctx), output=output, reports=GATES, suites=SUITES, kept=PARTICLES, progress=progress):
         _done(output, f"dvc add {output}, then exsitu prepare (or dvc repro)")
+    if output == DATA and (compared := data_on_record(Path())):
+        click.echo(f"{output}: {compared}")
 
 
 @main.command()

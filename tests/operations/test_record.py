@@ -1,12 +1,15 @@
 """Why the records of data and stages are not those of the commit is said in a line each."""
 
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from exsitu.operations.record import differences
+from exsitu import SILENCE
+from exsitu.operations.record import data_on_record, differences
 
 
 def data_record(size, md5="a" * 32):
@@ -101,3 +104,19 @@ def test_the_first_stage_that_differs_is_named_with_its_cause(root, stage, words
 def test_a_broken_record_stops_nothing(root):
     Path(root / "dvc.lock").write_text("a: [")
     assert differences(root) == []
+
+
+@pytest.mark.slow
+def test_data_at_hand_are_compared_with_the_record_by_their_bytes(tmp_path):
+    assert data_on_record(tmp_path) is None
+    git(tmp_path, "init", "-q")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "stars").write_text("one")
+    for words in (["init", "-q"], ["add", "-q", "data"]):
+        subprocess.run([sys.executable, "-m", "dvc", *words], cwd=tmp_path, check=True, env=os.environ | SILENCE)
+    write(tmp_path / "params.yaml", {})
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-q", "-m", "made")
+    assert data_on_record(tmp_path) == "the same bytes as data.dvc records"
+    (tmp_path / "data" / "stars").write_text("two")
+    assert data_on_record(tmp_path).startswith("other bytes than data.dvc records; of the same settings and code")

@@ -1,12 +1,16 @@
 """Why ``data.dvc`` and ``dvc.lock`` of the work tree are not those of the commit: settings, code, or the machine."""
 
+import json
+import os
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from exsitu import SILENCE
 from exsitu.stages.data_record import MAKERS
 
 DATA, LOCK = "data.dvc", "dvc.lock"
@@ -34,6 +38,33 @@ def differences(root: Path) -> list[str]:
     if (pair := _both(root, LOCK)) and (changed := _first_change(*pair)):
         told.append(f"{LOCK}: {changed}")
     return told
+
+
+def data_on_record(root: Path) -> str | None:
+    """
+    Say whether the data at hand are the bytes that ``data.dvc`` records, and if not, why.
+
+    Parameters
+    ----------
+    root : Path
+        The checkout.
+
+    Returns
+    -------
+    str or None
+        None where there is no record, or DVC cannot be asked.
+    """
+    if not (root / DATA).is_file():
+        return None
+    asked = [sys.executable, "-m", "dvc", "status", "--json", DATA]
+    said = subprocess.run(asked, cwd=root, capture_output=True, text=True, check=False, env=os.environ | SILENCE)
+    try:
+        changed = json.loads(said.stdout)
+    except json.JSONDecodeError:
+        return None
+    if not changed:
+        return f"the same bytes as {DATA} records"
+    return f"other bytes than {DATA} records; {_why_data(root)}"
 
 
 def _git(root: Path, *words: str) -> str | None:

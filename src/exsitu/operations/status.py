@@ -127,7 +127,8 @@ class Status:
         -------
         str
         """
-        lines = [f"data      {self.data}", self.stages.text(), *(f"record    {why}" for why in self.differing)]
+        agree = ("data.dvc and dvc.lock are those of the commit, as far as there is one",)
+        lines = [f"data      {self.data}", self.stages.text(), *(f"record    {w}" for w in self.differing or agree)]
         lines.append(f"champion  {self.champion_detail}")
         if self.last_promotion is not None:
             lines.append(f"          {self.last_promotion.text()}")
