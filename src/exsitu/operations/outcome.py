@@ -283,10 +283,11 @@ def paragraph(outcome: Outcome) -> str:
         Markdown, in lines of README's width.
     """
     n = {name: _shown(name, outcome) if name in outcome.numbers else "(not measured)" for name in NAMES}
+    shown = {name: _format(name, value) for name, value in outcome.spreads.items()}
+    moving = [f"± {text} ({NAMES[name]})" for name, text in shown.items() if text.strip("0. %")]
     spread = (
-        f"Over {outcome.runs} runs on several machines or with several seeds these numbers differ by "
-        + ", ".join(f"± {_format(name, value)} ({NAMES[name]})" for name, value in outcome.spreads.items())
-        + " (one standard deviation)."
+        f"Over {outcome.runs} runs that differ in their seeds these numbers have standard deviations of "
+        f"{', '.join(moving)}; of the others none that shows."
         if outcome.spreads
         else ""
     )
