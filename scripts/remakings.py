@@ -21,14 +21,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from exsitu.operations.outcome import STARS
 from exsitu.settings import load_settings
 from exsitu.tables import read_parquet
 
 REPOSITORY = Path(__file__).parents[1]
 SURVEYS = {"standin": "data/milkyway/gaia.parquet", "hipparcos2": "data/hipparcos/hipparcos2.parquet"}
-NAMED = {"HD 134439": 74235, "HD 134440": 74234}
-"""Hipparcos numbers of the accreted pair that README names."""
-
 OUTCOME = "outcome.json"
 
 _FIRST_SEED = 5000
@@ -98,7 +96,7 @@ def spread(folders: list[Path], survey: str) -> dict[str, Any]:
     chosen = scores > np.array(cuts)[:, None]
     mean, std = scores.mean(axis=0), scores.std(axis=0, ddof=1)
     ranges = itertools.pairwise((0.0, 0.1, 0.5, 0.75, 0.9, 1.0))
-    named = {name: scores[:, ids == hip].ravel().round(2).tolist() for name, hip in NAMED.items()}
+    named = {name: scores[:, ids == STARS[name]].ravel().round(2).tolist() for name in ("hd_134439", "hd_134440")}
     return {
         "stars": len(ids),
         "variants": [recipe["variant"] for _, recipe in found],

@@ -106,9 +106,9 @@ def data(ctx: click.Context, *, output: Path, progress: bool) -> None:
     from exsitu.stages.data import make_data
 
     if make_data(_settings(ctx), output=output, reports=GATES, suites=SUITES, kept=PARTICLES, progress=progress):
+        if output == DATA and (compared := data_on_record(Path())):
+            click.echo(f"{output}: {compared}", err=True)
         _done(output, f"dvc add {output}, then exsitu prepare (or dvc repro)")
-    if output == DATA and (compared := data_on_record(Path())):
-        click.echo(f"{output}: {compared}")
 
 
 @main.command()

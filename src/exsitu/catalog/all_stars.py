@@ -64,6 +64,11 @@ class AllStars:
             said = str(error).partition(" rows: ")[0]
             self._failed.append(f"{said} rows, see {self._report.with_suffix('.md')}")
 
+    @property
+    def flagged(self) -> dict[str, int]:
+        """Rows that bear each flag, so far."""
+        return self._watch.flagged
+
     def add(self, frame: pd.DataFrame, score: NDArray[Any], flags: NDArray[np.int32]) -> None:
         """
         Take in a chunk that was scored.

@@ -273,7 +273,7 @@ class _Tally:
         self._selected: list[pd.DataFrame] = []
         self.flags = {flag.name.lower(): int(flag) for flag in Flag if flag.name}
         self.read = self.passing = self.n_scored = 0
-        self.flagged = dict.fromkeys(self.flags, 0)
+        self.flagged: dict[str, int] = {}
 
     def scored(self, frames: Iterable[pd.DataFrame], scorer: Scores, gate: AllStars) -> Iterator[pd.DataFrame]:
         """Ids, scores and flags of the stars that pass the parallax cut, chunk by chunk."""
@@ -286,8 +286,7 @@ class _Tally:
             self.read += len(frame)
             self.passing += int(passing.sum())
             self.n_scored += int(np.isfinite(score[passing]).sum())
-            for name, bit in self.flags.items():
-                self.flagged[name] += int(((flags & bit) != 0).sum())
+            self.flagged = gate.flagged
             kept = [name for name in _CATALOG if name in frame]
             self._selected.append(frame.loc[chosen, kept].assign(score=score[chosen], flags=flags[chosen]))
             ids = frame["source_id"].to_numpy()

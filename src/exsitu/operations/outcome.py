@@ -23,7 +23,7 @@ SIGMAS = 3.0
 """A number of another run agrees with the record if it lies within so many of the stated spreads."""
 
 _WIDTH = 120
-_STARS = {"hd_134439": 74235, "hd_134440": 74234, "alf_cen_a": 71683, "barnards_star": 87937}
+STARS = {"hd_134439": 74235, "hd_134440": 74234, "alf_cen_a": 71683, "barnards_star": 87937}
 """Hipparcos numbers: a textbook accreted pair, and two stars born here."""
 
 NAMES = {
@@ -191,7 +191,7 @@ def _audit(release: Path, truth: Path | None) -> dict[str, float]:
 
 def _scores(release: Path) -> dict[str, float]:
     table = read_parquet(release / SCORES, columns=["source_id", "score"]).set_index("source_id")["score"]
-    return {name: float(table[number]) for name, number in _STARS.items() if number in table.index}
+    return {name: float(table[number]) for name, number in STARS.items() if number in table.index}
 
 
 def _data_digest(root: Path) -> str:

@@ -1,16 +1,13 @@
 """Why ``data.dvc`` and ``dvc.lock`` of the work tree are not those of the commit: settings, code, or the machine."""
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from exsitu import SILENCE
 from exsitu.stages.data_record import MAKERS
 
 DATA, LOCK = "data.dvc", "dvc.lock"
@@ -56,15 +53,45 @@ def data_on_record(root: Path) -> str | None:
     """
     if not (root / DATA).is_file():
         return None
-    asked = [sys.executable, "-m", "dvc", "status", "--json", DATA]
-    said = subprocess.run(asked, cwd=root, capture_output=True, text=True, check=False, env=os.environ | SILENCE)
     try:
-        changed = json.loads(said.stdout)
-    except json.JSONDecodeError:
+        changed = stale_in_dvc(root, DATA)
+    except (OSError, ValueError):
         return None
     if not changed:
         return f"the same bytes as {DATA} records"
     return f"other bytes than {DATA} records; {_why_data(root)}"
+
+
+def stale_in_dvc(root: Path, *targets: str) -> dict[str, Any]:
+    """
+    Ask DVC what is not as it recorded it.
+
+    Parameters
+    ----------
+    root : Path
+        The checkout.
+    *targets : str
+        ``dvc.yaml`` and ``.dvc`` files.
+
+    Returns
+    -------
+    dict
+        What changed, by stage or target, as ``dvc status --json`` has it; empty where all is current.
+
+    Raises
+    ------
+    OSError
+        If there is no command ``dvc``.
+    ValueError
+        With DVC's own last words, if it does not say.
+    """
+    asked = ["dvc", "status", "--json", *targets]
+    said = subprocess.run(asked, cwd=root, capture_output=True, text=True, check=False)
+    try:
+        found: dict[str, Any] = json.loads(said.stdout)
+    except json.JSONDecodeError:
+        raise ValueError((said.stderr.strip().splitlines() or [""])[-1]) from None
+    return found
 
 
 def _git(root: Path, *words: str) -> str | None:

@@ -1,8 +1,6 @@
 """What is current and what is stale, who is champion, whether the last releases are as written, what is up."""
 
-import json
 import os
-import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import Any
 
 from exsitu.catalog.manifest import read_manifest, release_files
 from exsitu.errors import ExsituError
-from exsitu.operations.record import differences
+from exsitu.operations.record import differences, stale_in_dvc
 from exsitu.operations.servers import State, states
 from exsitu.registry import Champion, Entry, champion_source, find_champion, log_file, read_log
 from exsitu.settings import Settings
@@ -223,12 +221,11 @@ def stages_of(root: Path) -> Stages:
         return Stages(known=False, stale={}, detail="DVC is not asked inside a stage")
     way = [name for name in ("dvc.yaml", "data.dvc") if (root / name).is_file()]  # experiments are run when asked for
     try:
-        said = subprocess.run(["dvc", "status", "--json", *way], cwd=root, capture_output=True, text=True, check=False)
-        found = json.loads(said.stdout)
+        found = stale_in_dvc(root, *way)
     except OSError:
         return Stages(known=False, stale={}, detail="the command dvc is not found; run `make install`")
-    except ValueError:
-        return Stages(known=False, stale={}, detail=said.stderr.strip().splitlines()[-1] if said.stderr.strip() else "")
+    except ValueError as error:
+        return Stages(known=False, stale={}, detail=str(error))
     return Stages(known=True, stale={stage: _changes(changes) for stage, changes in found.items()})
 
 
