@@ -131,6 +131,8 @@ def main() -> None:
         for number, folder in enumerate(folders):
             remake(folder, _FIRST_SEED + number, _FIRST_SEED + number if galaxies else None)
         found[kind] = {survey: spread(folders, survey) for survey in SURVEYS}
+    made = json.loads((asked.folder / "other-trainings-0" / OUTCOME).read_text(encoding="utf-8"))
+    found = {"profile": found["profile"], "revision": made["revision"], **found}
     asked.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     print(f"wrote {asked.output}")
 

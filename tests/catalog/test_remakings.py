@@ -14,4 +14,4 @@ def test_the_sentences_hold_what_was_measured():
         assert all(
             f"{part['median']:.2f} (S {name})" in said for name, part in measured["std"].items() if part["stars"]
         )
-    assert f"profile `{found['profile']}`" in said
+    assert f"profile `{found['profile']}` at commit {found['revision']}" in said

@@ -52,7 +52,7 @@ def _sentences(found: Mapping[str, Any]) -> Iterator[str]:
             f"{_count(measured['selected_by_all'])} by all, {_some(measured['selected'])} by each; the variants chosen "
             f"were {', '.join(measured['variants'])}."
         )
-    yield f"Measured with the profile `{found['profile']}`; more stars and longer training move less."
+    yield f"Measured with the profile `{found['profile']}` at commit {found['revision']}."
 
 
 def _count(number: int) -> str:
