@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from exsitu.gates.suites import Expectation
-from exsitu.provenance import publish_file, write_json
+from exsitu.provenance import write_json
+from exsitu.publishing import publish_file
 
 
 @dataclass(slots=True, eq=False)

@@ -3,17 +3,18 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from exsitu.errors import InputError
 from exsitu.provenance import sha256_json
 from exsitu.registry import audit
 from exsitu.registry.champion import CHAMPION_FILE, LOCAL, Champion, read_named
 
-OVER = "over"
-"""Key of ``promoted`` in a local file: digest of what ``champion.json`` said when the model was promoted here."""
+NONE = "none"
+"""Fingerprint of no champion."""
 
 
-def local_file(path: Path) -> Path:
+def local_log(path: Path = CHAMPION_FILE) -> Path:
     """
-    Where promotions stay until they are committed.
+    Find the log of what was promoted in this checkout.
 
     Parameters
     ----------
@@ -23,56 +24,117 @@ def local_file(path: Path) -> Path:
     Returns
     -------
     Path
-        Of the same name, in the folder ``.exsitu`` beside it.
+        In the folder ``.exsitu`` beside it.
     """
-    return path.parent / LOCAL / path.name
-
-
-def champion_source(path: Path = CHAMPION_FILE) -> Path:
-    """
-    Find the file that names the champion in this checkout.
-
-    Parameters
-    ----------
-    path : Path
-        File that names the champion for everyone.
-
-    Returns
-    -------
-    Path
-        The local file, where it names another model that was promoted here over what `path` says now; else `path`: a
-        champion that came by git is newer than one promoted over its predecessor.
-
-    Raises
-    ------
-    InputError
-        If one of the two is not of the form of a champion.
-    """
-    local = local_file(path)
-    if not local.is_file():
-        return path
-    here = read_named(local)
-    committed = read_named(path) if path.is_file() else None
-    if committed is not None and committed.identity == here.identity:
-        return path
-    return local if here.promoted.get(OVER) == fingerprint(committed) else path
+    return audit.log_file(path.parent / LOCAL / path.name)
 
 
 def fingerprint(champion: Champion | None) -> str:
     """
-    Digest of all that a champion file says.
+    Digest of all that is said of a champion.
 
     Parameters
     ----------
     champion : Champion or None
-        Its content; None where there is no file.
+        None where there is none.
 
     Returns
     -------
     str
         64 hexadecimal digits, or ``"none"``.
     """
-    return "none" if champion is None else sha256_json(asdict(champion))
+    return NONE if champion is None else sha256_json(asdict(champion))
+
+
+@dataclass(frozen=True)
+class Place:
+    """
+    All that names the champion in a checkout.
+
+    Parameters
+    ----------
+    file : Path
+        File that names the champion for everyone.
+    committed : Champion or None
+        Who it names.
+    entries : tuple of Entry
+        The log of this checkout, oldest first.
+    """
+
+    file: Path
+    committed: Champion | None
+    entries: tuple[audit.Entry, ...]
+
+    @classmethod
+    def of(cls, file: Path = CHAMPION_FILE) -> "Place":
+        """
+        Read and check the files there are.
+
+        Parameters
+        ----------
+        file : Path
+            File that names the champion for everyone.
+
+        Returns
+        -------
+        Place
+
+        Raises
+        ------
+        InputError
+            If a file or a log is not as it was written, or they contradict each other.
+        """
+        entries = audit.read_log(local_log(file))
+        return cls(file, _committed(file, entries), tuple(entries))
+
+    @property
+    def here(self) -> audit.Entry | None:
+        """
+        The promotion of this checkout that counts: the last, if it was made over what the file names now.
+
+        A champion that came by git is newer than one promoted over its predecessor.
+        """
+        last = self.entries[-1] if self.entries else None
+        if last is None or last.over != fingerprint(self.committed):
+            return None
+        return None if self.committed is not None and self.committed.identity == last.champion.identity else last
+
+    @property
+    def champion(self) -> Champion | None:
+        """The champion of this checkout."""
+        return self.committed if self.here is None else self.here.champion
+
+    def names(self, champion: Champion) -> bool:
+        """
+        Say whether a champion is the one here, or one promoted here that a newer one by git has replaced since.
+
+        Parameters
+        ----------
+        champion : Champion
+            Such as the one under the registry's alias.
+
+        Returns
+        -------
+        bool
+        """
+        known = [self.committed, *(entry.champion for entry in self.entries[-1:])]
+        return any(one is not None and one.identity == champion.identity for one in known)
+
+
+def _committed(file: Path, here: list[audit.Entry]) -> Champion | None:
+    """Who everyone's file names, if its log says so too; of a commit cut off here, the log is ahead of the file."""
+    named = read_named(file) if file.exists() else None
+    log = audit.log_file(file)
+    entries = audit.read_log(log)
+    if entries:
+        last = entries[-1]
+        said = {fingerprint(last.champion), *([last.over] if last in here else [])}
+        if fingerprint(named) not in said:
+            raise InputError(
+                f"{file} names {named or 'nobody'}, the last line of {log} {last.champion}: one of the two was changed, "
+                f"or is of another revision; restore both with `git checkout -- {file} {log}`"
+            )
+    return named
 
 
 def find_champion(path: Path = CHAMPION_FILE) -> Champion | None:
@@ -91,10 +153,9 @@ def find_champion(path: Path = CHAMPION_FILE) -> Champion | None:
     Raises
     ------
     InputError
-        If a file is not of the form of a champion.
+        As of `Place.of`.
     """
-    source = champion_source(path)
-    return read_named(source) if source.is_file() else None
+    return Place.of(path).champion
 
 
 def read_champion(path: Path = CHAMPION_FILE) -> Champion:
@@ -113,78 +174,29 @@ def read_champion(path: Path = CHAMPION_FILE) -> Champion:
     Raises
     ------
     InputError
-        If it is missing, not JSON, or a part is missing, unknown or not of its form.
+        If there is none, or as of `Place.of`.
     """
-    return read_named(champion_source(path))
+    champion = find_champion(path)
+    if champion is None:
+        raise InputError(f"no {path}: no model was promoted yet; run `exsitu promote` first")
+    return champion
 
 
-@dataclass(frozen=True)
-class Place:
+def uncommitted(path: Path = CHAMPION_FILE) -> str | None:
     """
-    Where a promotion finds the champion, and where it writes the next.
+    Say what the file for everyone names, where the champion of this checkout is another.
 
     Parameters
     ----------
-    file : Path
+    path : Path
         File that names the champion for everyone.
-    source : Path
-        File that names the champion of this checkout.
-    target : Path
-        File to write.
-    champion : Champion or None
-        The champion of this checkout.
+
+    Returns
+    -------
+    str or None
+        For people; None where the champion is the file's.
     """
-
-    file: Path
-    source: Path
-    target: Path
-    champion: Champion | None
-
-    @classmethod
-    def of(cls, file: Path, *, local: bool) -> "Place":
-        """
-        Look at the files there are.
-
-        Parameters
-        ----------
-        file : Path
-            File that names the champion for everyone.
-        local : bool
-            Whether what is promoted stays in this checkout.
-
-        Returns
-        -------
-        Place
-        """
-        return cls(file, champion_source(file), local_file(file) if local else file, find_champion(file))
-
-    @property
-    def fingerprint(self) -> str:
-        """Of what everyone's file says now."""
-        return fingerprint(read_named(self.file) if self.file.is_file() else None)
-
-    def lacking(self) -> list[audit.Entry]:
-        """
-        Find what the log to be written lacks of the champion there is; another log is not ours to mend.
-
-        Returns
-        -------
-        list of Entry
-        """
-        return audit.missing_entries(audit.log_file(self.target), self.champion) if self.source == self.target else []
-
-    def names(self, champion: Champion) -> bool:
-        """
-        Say whether a champion is the one here, or one promoted here that a newer one by git has replaced since.
-
-        Parameters
-        ----------
-        champion : Champion
-            Such as the one under the registry's alias.
-
-        Returns
-        -------
-        bool
-        """
-        files = {self.source, self.target}
-        return any(read_named(file).identity == champion.identity for file in files if file.is_file())
+    place = Place.of(path)
+    if place.here is None:
+        return None
+    return f"{path} names {place.committed}" if place.committed else f"there is no {path} yet"
