@@ -396,7 +396,7 @@ def promote(words: Sequence[str] = ()) -> bool:
     bool
         Whether there is another champion now.
     """
-    before = find_champion(CHAMPION)
+    before = _champion()
     try:
         said = run_command("exsitu", "promote", *words)
     except StageFailedError as refusal:

@@ -1,4 +1,4 @@
-"""Where a result came from: digests of files, folders and code, the git revision, records that carry their digest."""
+"""Where a result came from: digests of files, folders, code and records; the git revision; records that carry their digest."""
 
 import hashlib
 import json

@@ -87,9 +87,9 @@ def publish_folder(path: Path, *, replace: bool) -> Iterator[Path]:
 
     Notes
     -----
-    Old and new change places in one step where kernel and file system can (Linux's ``renameat2``). Elsewhere the old
-    one is moved aside first: a process killed between the two renames leaves no target, and the next writer puts the
-    old one back before anything else.
+    Old and new change places in one step where kernel and file system can (Linux's ``renameat2``). Elsewhere the old one
+    is moved aside first: a process killed between the two renames leaves no target, and the next writer puts the old one
+    back before anything else.
     """
     target = _target(path)
     if target.exists() and not target.is_dir():

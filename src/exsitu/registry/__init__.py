@@ -1,9 +1,9 @@
 """The champion: which model releases are made with, in MLflow's registry and in ``champion.json``.
 
-``champion.json`` is tracked by git, so a collaborator without the tracking database can rebuild a release. A promotion
-is a line of the log in ``.exsitu``, which is of this checkout alone and which every command reads first; `commit` adds
-it to the log beside ``champion.json`` and names the champion there. The alias ``champion`` in the registry follows the
-log, for people who look there. `promote` and `restore` alone make a champion.
+``champion.json`` is tracked by git, so a collaborator without the tracking database can rebuild a release. A promotion is
+a line of the log in ``.exsitu``, which is of this checkout alone and which every command reads first; `commit` adds it to
+the log beside ``champion.json`` and names the champion there. The alias ``champion`` in the registry follows the log, for
+people who look there. `promote` and `restore` alone make a champion.
 """
 
 from exsitu.registry.audit import Entry, log_file, read_log

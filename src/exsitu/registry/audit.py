@@ -195,8 +195,8 @@ def _entry(line: str, where: str, path: Path) -> Entry:
         held = {}
     if set(held) != {f.name for f in fields(Entry)}:
         raise InputError(
-            f"{where} is no entry of the log as exsitu wrote it: {line[:60]!r}; restore it with "
-            f"`git checkout -- {path}`, or take out what a merge left there"
+            f"{where} is no entry of the log as exsitu wrote it: {line[:60]!r}; restore it with `git checkout -- {path}`, "
+            "or take out what a merge left there"
         )
     for champion in filter(None, (held["was"], held["now"])):
         champion_of(champion, where)

@@ -131,8 +131,8 @@ def _committed(file: Path, here: list[audit.Entry]) -> Champion | None:
         said = {fingerprint(last.champion), *([last.over] if last in here else [])}
         if fingerprint(named) not in said:
             raise InputError(
-                f"{file} names {named or 'nobody'}, the last line of {log} {last.champion}: one of the two was "
-                f"changed, or is of another revision; restore both with `git checkout -- {file} {log}`"
+                f"{file} names {named or 'nobody'}, the last line of {log} {last.champion}: one of the two was changed, "
+                f"or is of another revision; restore both with `git checkout -- {file} {log}`"
             )
     return named
 

@@ -355,9 +355,9 @@ def _require_expected(place: Place, alias: Champion | None, expected: Champion |
         raise PromotionError(f"{now}; when this promotion began it was {was}: compare again, then promote again")
     if alias is not None and not place.names(alias) and alias.identity != entry.identity:
         raise PromotionError(
-            f"the registry says {alias} is champion now, {place.file} says {held or 'nothing'}: it was promoted in "
-            f"another checkout, or the file is of another branch. Promote it here too with "
-            f"`exsitu promote --run {alias.run_id}`, or take the alias {CHAMPION!r} off in MLflow if the file is right"
+            f"the registry says {alias} is champion now, {place.file} says {held or 'nothing'}: it was promoted in another "
+            f"checkout, or the file is of another branch. Promote it here too with `exsitu promote --run {alias.run_id}`, "
+            f"or take the alias {CHAMPION!r} off in MLflow if the file is right"
         )
 
 

@@ -107,7 +107,7 @@ def adapt(
         scores = sample_scores(network, card, known)
         metrics = _metrics(scores, known[label].to_numpy(), recipe)
         with publish_folder(output, replace=True) as folder:
-            write_sealed(folder / RECIPE, {**recipe, "sample_digest": sample.digest, **replaced})
+            write_json(folder / "recipe.json", {**recipe, "sample_digest": sample.digest, **replaced})
             figures.save_figure(figures.score_figure(scores, recipe["cut"]), folder / "scores.png")
             write_lesson(folder, Lesson(network, card, history, metrics), run, known)
     forget_checkpoints(output)

@@ -71,7 +71,7 @@ def evaluate(settings: Settings, *, samples: Path, variants: Path, output: Path,
         "holdout": _validate(settings, samples, variants / best, measured[best]["cut"]),
     }
     with publish_folder(output, replace=True) as folder:
-        write_sealed(folder / "evaluation.json", outcome)
+        write_json(folder / "evaluation.json", outcome)
         write_json(folder / "metrics.json", {"best": measured[best], "holdout": outcome["holdout"]})
         comparison(outcome).to_csv(folder / "comparison.csv", index=False, lineterminator="\n")
         _draw(settings, samples, variants, outcome, folder)
@@ -150,7 +150,7 @@ def read_evaluation(folder: Path) -> dict[str, Any]:
     InputError
         If nothing was evaluated yet.
     """
-    return read_sealed(folder / "evaluation.json", remedy="run `exsitu evaluate`")
+    return read_record(folder / "evaluation.json", "variants", "best", "passed", made_by="exsitu evaluate")
 
 
 def comparison(outcome: Mapping[str, Any]) -> pd.DataFrame:
