@@ -33,7 +33,7 @@ from exsitu.errors import InputError
 from exsitu.operations.asking import ask
 from exsitu.operations.checkout import prefect_server, require_checkout
 from exsitu.operations.servers import MLFLOW, states
-from exsitu.registry import find_champion, read_champion
+from exsitu.registry import champion_source
 
 BUILD = Path("build")
 CHAMPION = Path("champion.json")
@@ -405,28 +405,35 @@ def promote(words: Sequence[str] = ()) -> bool:
         said = str(refusal)
         get_run_logger().warning("the policy refused the candidate; the champion stays")
     create_markdown_artifact(key="promotion", markdown="```\n" + "\n".join(_lines(said)) + "\n```")
-    if (champion := find_champion(CHAMPION)) is None:
+    if (named := _champion()) is None:
         return False
+    champion = json.loads(named)
     server = _mlflow_server()
-    page = f"; [in MLflow]({server}/#/models/{champion.name}/versions/{champion.version})" if server else ""
+    page = f"; [in MLflow]({server}/#/models/{champion['name']}/versions/{champion['version']})" if server else ""
     create_markdown_artifact(
         key="champion",
-        markdown=f"Champion: **{champion.name} version {champion.version}**, recipe {champion.variant}, "
-        f"S > {champion.cut:.2f}, weights `{champion.weights_sha256[:12]}…`{page}",
+        markdown=f"Champion: **{champion['name']} version {champion['version']}**, recipe {champion['variant']}, "
+        f"S > {champion['cut']:.2f}, weights `{champion['weights_sha256'][:12]}…`{page}",
     )
-    return champion != before
+    return named != before
+
+
+def _champion() -> bytes | None:
+    """What names the champion of this checkout: a promotion here, else the committed file."""
+    source = champion_source(CHAMPION)
+    return source.read_bytes() if source.is_file() else None
 
 
 def announce() -> None:
     """Emit the event that there is another champion; deployments wait for it."""
-    champion = read_champion(CHAMPION)
+    champion = _read(champion_source(CHAMPION))
     emit_event(
         event=PROMOTED,
         resource={
-            "prefect.resource.id": f"exsitu.champion.{champion.name}",
-            "prefect.resource.name": f"{champion.name} version {champion.version}",
-            "exsitu.version": champion.version,
-            "exsitu.weights_sha256": champion.weights_sha256,
+            "prefect.resource.id": f"exsitu.champion.{champion['name']}",
+            "prefect.resource.name": f"{champion['name']} version {champion['version']}",
+            "exsitu.version": champion["version"],
+            "exsitu.weights_sha256": champion["weights_sha256"],
         },
     )
 

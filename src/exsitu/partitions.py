@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from exsitu.errors import InputError
 from exsitu.formats.parquet import HATS_PROPERTIES, parquet_parts, parquet_units
-from exsitu.publishing import publish_folder
+from exsitu.provenance import publish_folder
 from exsitu.surveys.columnar import Columns, frame_columns, native_columns
 from exsitu.surveys.missing import Replaced
 from exsitu.table_formats import arrow_frame

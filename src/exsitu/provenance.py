@@ -1,15 +1,20 @@
-"""Where a result came from: digests of files, folders, code and records; the git revision; records that carry their digest."""
+"""Where a result came from, and how it reaches the disk whole: digests, git revision, atomic publication."""
 
+import contextlib
+import errno
+import fcntl
 import hashlib
 import json
 import logging
+import os
+import shutil
 import subprocess
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from exsitu.errors import InputError, JsonError
-from exsitu.publishing import publish_file
 
 _BLOCK = 1 << 20
 
@@ -132,6 +137,125 @@ def git_revision(folder: Path | None = None) -> str:
     return f"{revision}-dirty" if changed else revision
 
 
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the target in an error of a full disk, which the system raises without any file."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            error.filename = str(path)
+        raise
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def publish_file(path: Path) -> Iterator[Path]:
+    """
+    Write a file beside its target and rename it into place when the block ends well.
+
+    Parameters
+    ----------
+    path : Path
+        The target; its folder is made.
+
+    Yields
+    ------
+    Path
+        Where to write. If the block raises, the target is left as it was and the partial file is removed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    staged = Path(name)
+    try:
+        with _naming(path):
+            yield staged
+            staged.chmod(0o644)
+            _sync(staged)
+            staged.replace(path)
+            _sync(path.parent)
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def publish_folder(path: Path, *, replace: bool) -> Iterator[Path]:
+    """
+    Fill a folder beside its target and rename it into place when the block ends well.
+
+    Parameters
+    ----------
+    path : Path
+        The target folder; its parent is made.
+    replace : bool
+        Whether a target that exists already is replaced; otherwise it is an error.
+
+    Yields
+    ------
+    Path
+        Where to write. If the block raises, the target is left as it was and the partial folder is removed; what a
+        killed process left beside the target is removed by the next one.
+
+    Raises
+    ------
+    FileExistsError
+        If the target exists and may not be replaced.
+    """
+    if path.exists() and not replace:
+        raise FileExistsError(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _clear_leftovers(path)
+    staged = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    with _naming(path), _held(staged):
+        try:
+            yield staged
+            staged.chmod(0o755)
+            for written in staged.rglob("*"):
+                _sync(written)
+            _swap(staged, path, replace=replace)
+            _sync(path.parent)
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold a lock on a folder; the system drops it when the process dies, however it dies."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _clear_leftovers(path: Path) -> None:
+    """Remove what killed writers of a folder left beside it; what another one still holds stays."""
+    for left in path.parent.glob(f".{path.name}-*"):
+        if left.is_dir() and not left.is_symlink():
+            with contextlib.suppress(BlockingIOError), _held(left):
+                shutil.rmtree(left)
+
+
+def _swap(staged: Path, path: Path, *, replace: bool) -> None:
+    """Rename onto the target; an old one is moved aside first, because a folder cannot be renamed onto a full one."""
+    if replace and path.exists():
+        old = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
+        path.rename(old / path.name)
+        staged.rename(path)
+        shutil.rmtree(old)
+    else:
+        staged.rename(path)
+
+
 def write_json(path: Path, value: Any) -> None:
     """
     Write a value as indented JSON, atomically; NaN and infinity are refused.
@@ -170,101 +294,6 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise JsonError(f"{path} is not JSON ({error}): it is cut off or damaged; make or fetch it again") from None
-
-
-SEAL = "sha256"
-"""Key of a record under which the digest of all its other keys lies."""
-
-
-def sealed(record: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    Add to a record the digest of what it says.
-
-    Parameters
-    ----------
-    record : mapping
-        Anything ``json`` can write, without the key ``sha256``.
-
-    Returns
-    -------
-    dict
-        The same keys and ``sha256``, as `unsealed` wants it.
-    """
-    return {**record, SEAL: sha256_json(dict(record))}
-
-
-def unsealed(held: Any, where: str) -> dict[str, Any]:
-    """
-    Check a record against the digest that it carries.
-
-    Parameters
-    ----------
-    held : object
-        What JSON held.
-    where : str
-        Where it was read, for the message.
-
-    Returns
-    -------
-    dict
-        The record without its digest.
-
-    Raises
-    ------
-    JsonError
-        If it is no record, carries no digest, or says something else than when it was written.
-    """
-    if not isinstance(held, dict) or SEAL not in held:
-        raise JsonError(f"{where} carries no {SEAL} of what it says: damaged, or written by an older exsitu")
-    record = {key: value for key, value in held.items() if key != SEAL}
-    if (found := sha256_json(record)) != held[SEAL]:
-        raise JsonError(
-            f"{where} was changed since it was written: it names the digest {held[SEAL]!s:.12}…, has {found:.12}…"
-        )
-    return record
-
-
-def write_sealed(path: Path, record: Mapping[str, Any]) -> None:
-    """
-    Write a record as `write_json` does, with the digest of what it says.
-
-    Parameters
-    ----------
-    path : Path
-        Target file.
-    record : mapping
-        Anything ``json`` can write.
-    """
-    write_json(path, sealed(record))
-
-
-def read_sealed(path: Path, *, remedy: str) -> dict[str, Any]:
-    """
-    Read a record that `write_sealed` wrote.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    remedy : str
-        What to do if it cannot be used, for the message.
-
-    Returns
-    -------
-    dict
-        The record without its digest.
-
-    Raises
-    ------
-    InputError
-        If it is missing, not JSON, or not as it was written.
-    """
-    try:
-        return unsealed(read_json(path), str(path))
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"no {path}: {remedy}") from None
-    except JsonError as error:
-        raise InputError(f"{str(error).partition(': it is')[0]}; {remedy}") from None
 
 
 def read_record(path: Path, *keys: str, made_by: str) -> dict[str, Any]:

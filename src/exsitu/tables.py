@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from exsitu.columns import Column, column, nearest
 from exsitu.errors import InputError
 from exsitu.formats import FORMATS, recognise
-from exsitu.publishing import publish_file
+from exsitu.provenance import publish_file
 from exsitu.table_formats import arrow_frame, nullable, reading
 
 _MANY_TABLES = ("fits", "votable", "hdf5")

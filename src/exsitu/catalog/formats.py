@@ -17,7 +17,7 @@ from exsitu.catalog.header import Header
 from exsitu.columns import Column, column
 from exsitu.errors import InputError
 from exsitu.formats import FORMATS, recognise
-from exsitu.publishing import publish_file
+from exsitu.provenance import publish_file
 from exsitu.tables import write_parquet
 
 NAMES = ("catalog.parquet", "catalog.fits", "catalog.vot")

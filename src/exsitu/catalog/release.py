@@ -3,6 +3,8 @@
 import contextlib
 import fcntl
 import os
+import re
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,14 +35,14 @@ from exsitu.catalog.scores import Scores
 from exsitu.catalog.verify import SCORES, verify_contents
 from exsitu.columns import PROVISIONAL, column
 from exsitu.errors import InputError, ReleaseError
-from exsitu.provenance import code_digest, git_revision, write_json
-from exsitu.publishing import publish_folder
+from exsitu.provenance import code_digest, git_revision, publish_folder, write_json
 from exsitu.tables import read_parquet, write_parquet
 
 __all__ = ["ReleaseInputs", "build_release", "current_release", "next_version"]
 
 CHECKSUMS = "SHA256SUMS"
 _LOCK = ".lock"
+_STAGED = re.compile(r"\.[a-z][a-z0-9]*-[1-9][0-9]*-.+")
 """Folders that `publish_folder` fills; a killed process leaves one behind."""
 
 _DRAWN = 1_000_000
@@ -195,18 +197,22 @@ def build_release(
                 allow_doubts=allow_doubts,
                 progress=progress,
             )
+        target.chmod(0o555)
     return target
 
 
 @contextlib.contextmanager
 def _alone(releases: Path) -> Iterator[None]:
-    """Hold the lock on a folder of releases; the system drops it when a process dies."""
+    """Hold the lock on a folder of releases (the system drops it when a process dies) and clear what a kill left."""
     releases.mkdir(parents=True, exist_ok=True)
     with (releases / _LOCK).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ReleaseError(f"another release is being written to {releases}; run again when it is done") from None
+        for left in releases.iterdir():
+            if _STAGED.fullmatch(left.name) and left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left)
         yield
 
 
@@ -246,7 +252,6 @@ def _fill(
         )
     for path in staged.iterdir():
         path.chmod(0o444)
-    staged.chmod(0o555)
 
 
 def _shown(frames: Iterable[pd.DataFrame], *, progress: bool) -> Iterator[pd.DataFrame]:

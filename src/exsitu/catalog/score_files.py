@@ -18,7 +18,7 @@ import pandas as pd
 from exsitu.catalog.formats import write_fits_table
 from exsitu.columns import Column, column, nearest
 from exsitu.errors import InputError
-from exsitu.publishing import publish_file
+from exsitu.provenance import publish_file
 from exsitu.tables import ROW_GROUP, TableInfo, frames_of, write_parquet
 
 SUFFIXES: Mapping[str, str] = MappingProxyType(

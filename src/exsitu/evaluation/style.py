@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from exsitu.publishing import publish_file
+from exsitu.provenance import publish_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from exsitu.publishing import publish_file
+from exsitu.provenance import publish_file
 
 
 def keep_frame(path: Path, frame: pd.DataFrame) -> None:

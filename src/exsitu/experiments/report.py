@@ -14,7 +14,7 @@ from PIL import Image
 from exsitu.experiments.experiment import SIGMAS, Verdict
 from exsitu.experiments.run import read_results
 from exsitu.pages import Block, Heading, Picture, Table, as_html, as_markdown, figure_name, printed
-from exsitu.publishing import publish_file, publish_folder
+from exsitu.provenance import publish_file, publish_folder
 
 _ROWS = 40
 """Longer tables, such as curves, are drawn and not printed."""

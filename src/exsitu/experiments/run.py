@@ -21,8 +21,7 @@ from exsitu.experiments.samples import POPULATION, Surveys
 from exsitu.experiments.training import is_finished, key_of, train_trial
 from exsitu.experiments.trial import Trial, in_order
 from exsitu.parallel import Job, run_jobs
-from exsitu.provenance import read_json, sha256_json, sha256_tree, write_json
-from exsitu.publishing import publish_folder
+from exsitu.provenance import publish_folder, read_json, sha256_json, sha256_tree, write_json
 from exsitu.settings import Settings
 from exsitu.stages.data_record import verify_data
 

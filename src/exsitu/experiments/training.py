@@ -16,8 +16,7 @@ from exsitu.evaluation.planing import planing_weights
 from exsitu.experiments.samples import Surveys
 from exsitu.experiments.trial import Sample, Trial, trial_key
 from exsitu.experiments.variables import VARIABLES
-from exsitu.provenance import code_digest, write_json
-from exsitu.publishing import publish_folder
+from exsitu.provenance import code_digest, publish_folder, write_json
 from exsitu.settings import Settings, Training
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,7 @@ from typing import Any
 import pandas as pd
 
 from exsitu.gates.suites import Expectation
-from exsitu.provenance import write_json
-from exsitu.publishing import publish_file
+from exsitu.provenance import publish_file, write_json
 
 
 @dataclass(slots=True, eq=False)

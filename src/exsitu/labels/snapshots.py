@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from exsitu.errors import InputError
 from exsitu.formats.hdf5 import refuse_endless
 from exsitu.labels.histories import Halos, Ids, Mask, Snapshot, oldest_first, require_array, require_ids
-from exsitu.publishing import publish_file
+from exsitu.provenance import publish_file
 from exsitu.table_formats import reading
 
 Floats = NDArray[np.float64]

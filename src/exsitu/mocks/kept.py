@@ -13,8 +13,7 @@ import numpy as np
 from exsitu.mocks.galaxies import GalaxyModel
 from exsitu.mocks.galaxy import make_particles
 from exsitu.mocks.particles import Particles
-from exsitu.provenance import sha256_file, sha256_json
-from exsitu.publishing import publish_file
+from exsitu.provenance import publish_file, sha256_file, sha256_json
 
 log = logging.getLogger(__name__)
 

@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from exsitu.errors import InputError
 from exsitu.model.inputs import Float32s, Stars, correlated_pairs, error_column
-from exsitu.provenance import read_json, write_json
-from exsitu.publishing import publish_folder
+from exsitu.provenance import publish_folder, read_json, write_json
 
 BLOCK = 1 << 10
 WINDOW = 1 << 18  # 13 MB of the rows of a 5D network; a batch then mixes 256 blocks

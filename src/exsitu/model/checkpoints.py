@@ -14,7 +14,7 @@ import numpy as np
 from exsitu.errors import InputError
 from exsitu.model.blocks import ShuffledChunks
 from exsitu.model.runtime import keras
-from exsitu.publishing import publish_file
+from exsitu.provenance import publish_file
 
 FILE = "checkpoint.npz"
 

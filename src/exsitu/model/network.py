@@ -17,8 +17,7 @@ from exsitu.model.inputs import Stars, input_columns
 from exsitu.model.representations import RestFrame, representation
 from exsitu.model.runtime import keras
 from exsitu.phase_space import SOLAR_MOTION, SolarFrame
-from exsitu.provenance import read_json, sha256_json, write_json
-from exsitu.publishing import publish_file
+from exsitu.provenance import publish_file, read_json, sha256_json, write_json
 from exsitu.settings import Network
 
 WEIGHTS = "weights.npz"

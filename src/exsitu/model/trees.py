@@ -16,8 +16,7 @@ from exsitu.model.inputs import Float32s, Stars, correlated_pairs
 from exsitu.model.network import CARD, ModelCard
 from exsitu.model.representations import representation
 from exsitu.model.training import class_weights
-from exsitu.provenance import read_json, write_json
-from exsitu.publishing import publish_file
+from exsitu.provenance import publish_file, read_json, write_json
 from exsitu.settings import Training
 
 TREES = "trees.json"

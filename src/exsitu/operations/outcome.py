@@ -11,8 +11,7 @@ import yaml
 from exsitu.catalog.manifest import read_manifest
 from exsitu.catalog.verify import SCORES, audit_release
 from exsitu.errors import InputError
-from exsitu.provenance import git_revision, read_record, write_json
-from exsitu.publishing import publish_file
+from exsitu.provenance import git_revision, publish_file, read_record, write_json
 from exsitu.settings import Settings
 from exsitu.stages.evaluate import read_evaluation
 from exsitu.tables import read_parquet

@@ -10,7 +10,7 @@ from exsitu.catalog.manifest import read_manifest, release_files
 from exsitu.errors import ExsituError
 from exsitu.operations.record import differences, stale_in_dvc
 from exsitu.operations.servers import State, states
-from exsitu.registry import Champion, Entry, find_champion, local_log, log_file, read_log, uncommitted
+from exsitu.registry import Champion, Entry, champion_source, find_champion, log_file, read_log
 from exsitu.settings import Settings
 from exsitu.stages.data_record import RECORD, differing_settings, is_current
 
@@ -248,13 +248,13 @@ def _how(how: Any) -> str:
 
 def _champion(file: Path) -> tuple[Champion | None, str, Entry | None]:
     try:
-        champion, others = find_champion(file), uncommitted(file)
-        entries = read_log(log_file(file) if others is None else local_log(file))
+        source, champion = champion_source(file), find_champion(file)
+        entries = read_log(log_file(source))
     except ExsituError as error:
         return None, str(error), None
     if champion is None:
         return None, "none yet; `exsitu promote` makes one", None
-    where = "" if others is None else f", promoted in this checkout alone; `exsitu promote --commit` writes {file}"
+    where = "" if source == file else f", promoted in this checkout alone; `exsitu promote --commit` writes {file}"
     return champion, f"{champion}{where}", entries[-1] if entries else None
 
 

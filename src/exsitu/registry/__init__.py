@@ -1,9 +1,9 @@
 """The champion: which model releases are made with, in MLflow's registry and in ``champion.json``.
 
-``champion.json`` is tracked by git, so a collaborator without the tracking database can rebuild a release. A promotion is
-a line of the log in ``.exsitu``, which is of this checkout alone and which every command reads first; `commit` adds it to
-the log beside ``champion.json`` and names the champion there. The alias ``champion`` in the registry follows the log, for
-people who look there. `promote` and `restore` alone make a champion.
+``champion.json`` is tracked by git, so a collaborator without the tracking database can rebuild a release; the alias
+``champion`` in the registry says the same to people who look there. A promotion changes the alias and a file of the
+same form in ``.exsitu``, which is of this checkout alone and which every command reads first; `commit` writes it into
+``champion.json``. They change together, in `promote` and `restore` alone, and every change is a line of the log beside.
 """
 
 from exsitu.registry.audit import Entry, log_file, read_log
@@ -12,10 +12,9 @@ from exsitu.registry.champion import (
     Champion,
     find_weights,
     read_named,
-    write_named,
 )
 from exsitu.registry.committing import commit
-from exsitu.registry.place import find_champion, local_log, read_champion, uncommitted
+from exsitu.registry.place import champion_source, find_champion, local_file, read_champion
 from exsitu.registry.policy import (
     Criterion,
     Verdict,
@@ -23,7 +22,7 @@ from exsitu.registry.policy import (
     comparison_criteria,
     real_star_criterion,
 )
-from exsitu.registry.promotion import Candidate, identity, nominate, promote, recover, restore
+from exsitu.registry.promotion import Candidate, identity, nominate, promote, restore
 from exsitu.registry.versions import CANDIDATE, CHAMPION, PREVIOUS, register, registered_champion
 
 __all__ = [
@@ -37,12 +36,13 @@ __all__ = [
     "Entry",
     "Verdict",
     "acceptance_criteria",
+    "champion_source",
     "commit",
     "comparison_criteria",
     "find_champion",
     "find_weights",
     "identity",
-    "local_log",
+    "local_file",
     "log_file",
     "nominate",
     "promote",
@@ -50,10 +50,7 @@ __all__ = [
     "read_log",
     "read_named",
     "real_star_criterion",
-    "recover",
     "register",
     "registered_champion",
     "restore",
-    "uncommitted",
-    "write_named",
 ]

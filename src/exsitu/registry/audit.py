@@ -1,27 +1,26 @@
 """The log of promotions: who made what champion, when, over which, why and by which criteria.
 
-A promotion is a line of a log, written at once or not at all: everything else that names the champion follows from the
-last line and can be made again from it. Lines are only ever added, and each carries the digest of what it says. The log
-of everyone, ``promotions.jsonl``, lies beside ``champion.json`` and is tracked by git with it, so it survives without
-MLflow; the log of this checkout lies in ``.exsitu``.
+``promotions.jsonl`` lies beside ``champion.json`` and is tracked by git with it, so it survives without MLflow. Lines
+are only ever added: it is written anew beside itself with one line more, and renamed into place.
 """
 
+import contextlib
 import datetime as dt
 import getpass
 import json
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from exsitu.errors import InputError
-from exsitu.provenance import git_revision, sealed, unsealed
-from exsitu.publishing import publish_file
-from exsitu.registry.champion import Champion, champion_of
+from exsitu.provenance import git_revision, publish_file
+from exsitu.registry.champion import Champion
 
-Action = Literal["promote", "rollback"]
+Action = Literal["promote", "rollback", "found"]
+"""``found`` is a champion that the file named although the log had no line of it."""
 
 
 @dataclass(frozen=True)
@@ -32,17 +31,15 @@ class Entry:
     Parameters
     ----------
     action : str
-        ``"promote"`` or ``"rollback"``.
+        ``"promote"``, ``"rollback"`` or ``"found"``.
     when : str
         UTC, ISO 8601, to the second.
     who : str
         git's ``user.name``, or the name of the account.
     was : mapping or None
-        The champion before, all of it.
+        The champion before: ``name``, ``version``, ``run_id``, ``variant``, ``cut``, ``weights_sha256``.
     now : mapping
-        The champion since, all of it.
-    over : str
-        `exsitu.registry.place.fingerprint` of what ``champion.json`` named for everyone at that time.
+        The champion since, likewise.
     reason : str or None
         As given on the command line.
     forced : bool
@@ -60,17 +57,11 @@ class Entry:
     who: str
     was: Mapping[str, Any] | None
     now: Mapping[str, Any]
-    over: str
     reason: str | None = None
     forced: bool = False
     criteria: list[Mapping[str, Any]] = field(default_factory=list)
     revision: str = "unknown"
     flow_run: str | None = None
-
-    @property
-    def champion(self) -> Champion:
-        """The champion since."""
-        return champion_of(dict(self.now), "the log of promotions")
 
     def text(self) -> str:
         """
@@ -110,7 +101,6 @@ def entry_of(
     was: Champion | None,
     now: Champion,
     *,
-    over: str,
     reason: str | None = None,
     forced: bool = False,
     criteria: Sequence[Mapping[str, Any]] = (),
@@ -126,8 +116,6 @@ def entry_of(
         The champion before.
     now : Champion
         The champion since.
-    over : str
-        As of `Entry`.
     reason : str, optional
         Why.
     forced : bool
@@ -143,9 +131,8 @@ def entry_of(
         action=action,
         when=f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%SZ}",
         who=_who(),
-        was=None if was is None else asdict(was),
-        now=asdict(now),
-        over=over,
+        was=None if was is None else _short(was),
+        now=_short(now),
         reason=reason,
         forced=forced,
         criteria=list(criteria),
@@ -161,6 +148,10 @@ def _who() -> str:
     except OSError:
         named = ""
     return named.strip() or getpass.getuser()
+
+
+def _short(champion: Champion) -> dict[str, Any]:
+    return {name: getattr(champion, name) for name in ("name", "version", "run_id", "variant", "cut", "weights_sha256")}
 
 
 def read_log(path: Path) -> list[Entry]:
@@ -180,41 +171,71 @@ def read_log(path: Path) -> list[Entry]:
     Raises
     ------
     InputError
-        If a line is not of the log's form or not as it was written; nothing that exsitu does can leave such a line.
+        If a line is not of the log's form; nothing that exsitu does can leave such a line.
     """
     if not path.is_file():
         return []
-    lines = path.read_bytes().decode("utf-8", errors="replace").splitlines()
-    return [_entry(line, f"{path}, line {number}", path) for number, line in enumerate(lines, start=1)]
+    found = []
+    known = {f.name for f in fields(Entry)}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            held = json.loads(line)
+        except ValueError:
+            held = None
+        if not isinstance(held, dict) or set(held) != known or not isinstance(held["now"], dict):
+            raise InputError(
+                f"{path}, line {number} is no entry of the log: {line[:60]!r}; restore it with "
+                f"`git checkout -- {path}`, or take out what a merge left there"
+            )
+        found.append(Entry(**held))
+    return found
 
 
-def _entry(line: str, where: str, path: Path) -> Entry:
-    try:
-        held = unsealed(json.loads(line), where)
-    except ValueError:
-        held = {}
-    if set(held) != {f.name for f in fields(Entry)}:
-        raise InputError(
-            f"{where} is no entry of the log as exsitu wrote it: {line[:60]!r}; restore it with `git checkout -- {path}`, "
-            "or take out what a merge left there"
-        )
-    for champion in filter(None, (held["was"], held["now"])):
-        champion_of(champion, where)
-    return Entry(**held)
-
-
-def append(path: Path, entries: Sequence[Entry]) -> None:
+@contextlib.contextmanager
+def added(path: Path, entries: list[Entry]) -> Iterator[None]:
     """
-    Add entries to a log, all of them or none.
+    Add entries when the block ends well: they are on disk before it starts and appear after it.
 
     Parameters
     ----------
     path : Path
-        The log; its folder is made.
-    entries : sequence of Entry
-        To be added at the end. The caller holds the lock of promotions.
+        The log.
+    entries : list of Entry
+        To be added at the end.
+
+    Yields
+    ------
+    None
+        If the block raises, the log stays as it was. The caller holds the lock of promotions.
     """
     before = path.read_text(encoding="utf-8") if path.is_file() else ""
-    lines = [json.dumps(sealed(asdict(entry)), ensure_ascii=False, allow_nan=False) for entry in entries]
+    lines = [json.dumps(asdict(entry), ensure_ascii=False, allow_nan=False) for entry in entries]
     with publish_file(path) as staged:
         staged.write_text(before + "".join(f"{line}\n" for line in lines), encoding="utf-8")
+        yield
+
+
+def missing_entries(path: Path, held: Champion | None) -> list[Entry]:
+    """
+    What the log lacks of the champion that the file names.
+
+    Parameters
+    ----------
+    path : Path
+        The log.
+    held : Champion or None
+        Content of the champion file.
+
+    Returns
+    -------
+    list of Entry
+        One of the kind ``found`` where the last line is of another model: a promotion was cut off between file and log,
+        or the file is older than the log; else none.
+    """
+    if held is None:
+        return []
+    entries = read_log(path)
+    last = entries[-1].now if entries else None
+    if last is not None and (last["weights_sha256"], last["cut"]) == (held.weights_sha256, held.cut):
+        return []
+    return [entry_of("found", None, held, reason=f"named by the champion file without a line in {path.name}")]

@@ -4,18 +4,18 @@ import logging
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from exsitu.errors import InputError, ReleaseError
-from exsitu.provenance import read_json, read_sealed, sha256_file, write_sealed
+from exsitu.provenance import read_json, sha256_file
 from exsitu.settings import Tracking
 from exsitu.tracking import CARD, MODEL_FILES, WEIGHTS, connect, download, find_run
 
 CHAMPION_FILE = Path("champion.json")
 LOCAL = ".exsitu"
-"""Folder, beside ``champion.json`` and never in git, of the log of what was promoted in this checkout."""
+"""Folder, beside ``champion.json`` and never in git, of what was promoted in this checkout and is not committed yet."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PATTERNS = {
@@ -86,7 +86,7 @@ class Champion:
 
 def read_named(path: Path) -> Champion:
     """
-    Read and check one champion file, whatever the logs say.
+    Read and check one champion file, whatever another says.
 
     Parameters
     ----------
@@ -100,26 +100,16 @@ def read_named(path: Path) -> Champion:
     Raises
     ------
     InputError
-        If it is missing, not as it was written, or a part is missing, unknown or not of its form.
+        If it is missing, not JSON, or a part is missing, unknown or not of its form.
     """
-    remedy = f"restore it with `git checkout -- {path}`, or name a champion anew with `exsitu promote --commit`"
-    if not path.exists():
-        raise InputError(f"no {path}: no model was promoted yet; run `exsitu promote` first")
-    return champion_of(read_sealed(path, remedy=remedy), str(path))
-
-
-def write_named(path: Path, champion: Champion) -> None:
-    """
-    Write a champion file, with the digest of what it says.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    champion : Champion
-        Its content.
-    """
-    write_sealed(path, asdict(champion))
+    try:
+        held = read_json(path)
+    except FileNotFoundError:
+        raise InputError(f"no {path}: no model was promoted yet; run `exsitu promote` first") from None
+    except ValueError as error:
+        remedy = f"remove {path}" if path.parent.name == LOCAL else f"restore it with `git checkout -- {path}`"
+        raise InputError(f"{error}; {remedy}") from None
+    return champion_of(held, str(path))
 
 
 def champion_of(held: Any, where: str) -> Champion:

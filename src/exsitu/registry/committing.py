@@ -1,18 +1,20 @@
 """Write what was promoted in this checkout into the files that git carries to everyone."""
 
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from exsitu.errors import PromotionError
+from exsitu.provenance import write_json
 from exsitu.registry import audit
-from exsitu.registry.champion import CHAMPION_FILE, Champion, write_named
-from exsitu.registry.place import Place
+from exsitu.registry.champion import CHAMPION_FILE, Champion, read_named
+from exsitu.registry.place import OVER, champion_source, local_file
 from exsitu.registry.promotion import promotion_lock
 from exsitu.settings import Tracking
 
 
 def commit(tracking: Tracking, champion_file: Path = CHAMPION_FILE) -> Champion:
     """
-    Add the promotions of this checkout to the log beside ``champion.json``, and name the last one's champion there.
+    Name the champion of this checkout in ``champion.json``, and add its lines to the log beside it.
 
     Parameters
     ----------
@@ -31,22 +33,18 @@ def commit(tracking: Tracking, champion_file: Path = CHAMPION_FILE) -> Champion:
     PromotionError
         If nothing was promoted here that the file does not name.
     InputError
-        If a file or a log is not as it was written.
-
-    Notes
-    -----
-    The log comes first. A commit that was cut off between log and file is finished by the next one.
+        If a file or a log is not of its form.
     """
     with promotion_lock(tracking):
-        place = Place.of(champion_file)
-        if place.here is None:
+        source = champion_source(champion_file)
+        if source == champion_file:
             raise PromotionError(
                 f"nothing to commit: {champion_file} names the champion of this checkout, or no model was promoted here"
             )
-        log = audit.log_file(champion_file)
-        known = audit.read_log(log)
-        made = [entry for entry in place.entries if entry not in known]
-        if made:
-            audit.append(log, made)
-        write_named(champion_file, place.here.champion)
-    return place.here.champion
+        here = read_named(source)
+        champion = replace(here, promoted={name: told for name, told in here.promoted.items() if name != OVER})
+        known = audit.read_log(audit.log_file(champion_file))
+        made = [entry for entry in audit.read_log(audit.log_file(local_file(champion_file))) if entry not in known]
+        with audit.added(audit.log_file(champion_file), made):
+            write_json(champion_file, asdict(champion))
+    return champion

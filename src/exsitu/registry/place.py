@@ -3,18 +3,17 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from exsitu.errors import InputError
 from exsitu.provenance import sha256_json
 from exsitu.registry import audit
 from exsitu.registry.champion import CHAMPION_FILE, LOCAL, Champion, read_named
 
-NONE = "none"
-"""Fingerprint of no champion."""
+OVER = "over"
+"""Key of ``promoted`` in a local file: digest of what ``champion.json`` said when the model was promoted here."""
 
 
-def local_log(path: Path = CHAMPION_FILE) -> Path:
+def local_file(path: Path) -> Path:
     """
-    Find the log of what was promoted in this checkout.
+    Where promotions stay until they are committed.
 
     Parameters
     ----------
@@ -24,117 +23,56 @@ def local_log(path: Path = CHAMPION_FILE) -> Path:
     Returns
     -------
     Path
-        In the folder ``.exsitu`` beside it.
+        Of the same name, in the folder ``.exsitu`` beside it.
     """
-    return audit.log_file(path.parent / LOCAL / path.name)
+    return path.parent / LOCAL / path.name
+
+
+def champion_source(path: Path = CHAMPION_FILE) -> Path:
+    """
+    Find the file that names the champion in this checkout.
+
+    Parameters
+    ----------
+    path : Path
+        File that names the champion for everyone.
+
+    Returns
+    -------
+    Path
+        The local file, where it names another model that was promoted here over what `path` says now; else `path`: a
+        champion that came by git is newer than one promoted over its predecessor.
+
+    Raises
+    ------
+    InputError
+        If one of the two is not of the form of a champion.
+    """
+    local = local_file(path)
+    if not local.is_file():
+        return path
+    here = read_named(local)
+    committed = read_named(path) if path.is_file() else None
+    if committed is not None and committed.identity == here.identity:
+        return path
+    return local if here.promoted.get(OVER) == fingerprint(committed) else path
 
 
 def fingerprint(champion: Champion | None) -> str:
     """
-    Digest of all that is said of a champion.
+    Digest of all that a champion file says.
 
     Parameters
     ----------
     champion : Champion or None
-        None where there is none.
+        Its content; None where there is no file.
 
     Returns
     -------
     str
         64 hexadecimal digits, or ``"none"``.
     """
-    return NONE if champion is None else sha256_json(asdict(champion))
-
-
-@dataclass(frozen=True)
-class Place:
-    """
-    All that names the champion in a checkout.
-
-    Parameters
-    ----------
-    file : Path
-        File that names the champion for everyone.
-    committed : Champion or None
-        Who it names.
-    entries : tuple of Entry
-        The log of this checkout, oldest first.
-    """
-
-    file: Path
-    committed: Champion | None
-    entries: tuple[audit.Entry, ...]
-
-    @classmethod
-    def of(cls, file: Path = CHAMPION_FILE) -> "Place":
-        """
-        Read and check the files there are.
-
-        Parameters
-        ----------
-        file : Path
-            File that names the champion for everyone.
-
-        Returns
-        -------
-        Place
-
-        Raises
-        ------
-        InputError
-            If a file or a log is not as it was written, or they contradict each other.
-        """
-        entries = audit.read_log(local_log(file))
-        return cls(file, _committed(file, entries), tuple(entries))
-
-    @property
-    def here(self) -> audit.Entry | None:
-        """
-        The promotion of this checkout that counts: the last, if it was made over what the file names now.
-
-        A champion that came by git is newer than one promoted over its predecessor.
-        """
-        last = self.entries[-1] if self.entries else None
-        if last is None or last.over != fingerprint(self.committed):
-            return None
-        return None if self.committed is not None and self.committed.identity == last.champion.identity else last
-
-    @property
-    def champion(self) -> Champion | None:
-        """The champion of this checkout."""
-        return self.committed if self.here is None else self.here.champion
-
-    def names(self, champion: Champion) -> bool:
-        """
-        Say whether a champion is the one here, or one promoted here that a newer one by git has replaced since.
-
-        Parameters
-        ----------
-        champion : Champion
-            Such as the one under the registry's alias.
-
-        Returns
-        -------
-        bool
-        """
-        known = [self.committed, *(entry.champion for entry in self.entries[-1:])]
-        return any(one is not None and one.identity == champion.identity for one in known)
-
-
-def _committed(file: Path, here: list[audit.Entry]) -> Champion | None:
-    """Who everyone's file names, if its log says so too; of a commit cut off here, the log is ahead of the file."""
-    named = read_named(file) if file.exists() else None
-    log = audit.log_file(file)
-    entries = audit.read_log(log)
-    if entries:
-        last = entries[-1]
-        said = {fingerprint(last.champion), *([last.over] if last in here else [])}
-        if fingerprint(named) not in said:
-            raise InputError(
-                f"{file} names {named or 'nobody'}, the last line of {log} {last.champion}: one of the two was changed, "
-                f"or is of another revision; restore both with `git checkout -- {file} {log}`"
-            )
-    return named
+    return "none" if champion is None else sha256_json(asdict(champion))
 
 
 def find_champion(path: Path = CHAMPION_FILE) -> Champion | None:
@@ -153,9 +91,10 @@ def find_champion(path: Path = CHAMPION_FILE) -> Champion | None:
     Raises
     ------
     InputError
-        As of `Place.of`.
+        If a file is not of the form of a champion.
     """
-    return Place.of(path).champion
+    source = champion_source(path)
+    return read_named(source) if source.is_file() else None
 
 
 def read_champion(path: Path = CHAMPION_FILE) -> Champion:
@@ -174,29 +113,78 @@ def read_champion(path: Path = CHAMPION_FILE) -> Champion:
     Raises
     ------
     InputError
-        If there is none, or as of `Place.of`.
+        If it is missing, not JSON, or a part is missing, unknown or not of its form.
     """
-    champion = find_champion(path)
-    if champion is None:
-        raise InputError(f"no {path}: no model was promoted yet; run `exsitu promote` first")
-    return champion
+    return read_named(champion_source(path))
 
 
-def uncommitted(path: Path = CHAMPION_FILE) -> str | None:
+@dataclass(frozen=True)
+class Place:
     """
-    Say what the file for everyone names, where the champion of this checkout is another.
+    Where a promotion finds the champion, and where it writes the next.
 
     Parameters
     ----------
-    path : Path
+    file : Path
         File that names the champion for everyone.
-
-    Returns
-    -------
-    str or None
-        For people; None where the champion is the file's.
+    source : Path
+        File that names the champion of this checkout.
+    target : Path
+        File to write.
+    champion : Champion or None
+        The champion of this checkout.
     """
-    place = Place.of(path)
-    if place.here is None:
-        return None
-    return f"{path} names {place.committed}" if place.committed else f"there is no {path} yet"
+
+    file: Path
+    source: Path
+    target: Path
+    champion: Champion | None
+
+    @classmethod
+    def of(cls, file: Path, *, local: bool) -> "Place":
+        """
+        Look at the files there are.
+
+        Parameters
+        ----------
+        file : Path
+            File that names the champion for everyone.
+        local : bool
+            Whether what is promoted stays in this checkout.
+
+        Returns
+        -------
+        Place
+        """
+        return cls(file, champion_source(file), local_file(file) if local else file, find_champion(file))
+
+    @property
+    def fingerprint(self) -> str:
+        """Of what everyone's file says now."""
+        return fingerprint(read_named(self.file) if self.file.is_file() else None)
+
+    def lacking(self) -> list[audit.Entry]:
+        """
+        Find what the log to be written lacks of the champion there is; another log is not ours to mend.
+
+        Returns
+        -------
+        list of Entry
+        """
+        return audit.missing_entries(audit.log_file(self.target), self.champion) if self.source == self.target else []
+
+    def names(self, champion: Champion) -> bool:
+        """
+        Say whether a champion is the one here, or one promoted here that a newer one by git has replaced since.
+
+        Parameters
+        ----------
+        champion : Champion
+            Such as the one under the registry's alias.
+
+        Returns
+        -------
+        bool
+        """
+        files = {self.source, self.target}
+        return any(read_named(file).identity == champion.identity for file in files if file.is_file())

@@ -1,20 +1,16 @@
-"""Make a model champion: compare and set, under a lock, in the log of this checkout; then let the registry follow.
-
-The line of the log is the promotion. Tags and aliases in the registry follow from it by steps that may be taken twice,
-and the last of them marks the line as followed: whatever was cut off, `follow` ends it.
-"""
+"""Make a model champion: compare and set, under a lock, in the registry, in ``champion.json`` and in the log."""
 
 import json
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from exsitu.errors import InputError, PromotionError
-from exsitu.provenance import code_digest, git_revision, read_record
+from exsitu.provenance import code_digest, git_revision, read_record, write_json
 from exsitu.registry import audit
 from exsitu.registry.champion import (
     CHAMPION_FILE,
@@ -22,7 +18,7 @@ from exsitu.registry.champion import (
     champion_of,
     find_weights,
 )
-from exsitu.registry.place import Place, fingerprint, local_log
+from exsitu.registry.place import OVER, Place
 from exsitu.registry.policy import Verdict
 from exsitu.registry.versions import (
     CANDIDATE,
@@ -155,9 +151,10 @@ def promote(
     verdict: Verdict | None = None,
     force: bool = False,
     reason: str | None = None,
+    local: bool = False,
 ) -> Champion:
     """
-    Make a model champion of this checkout, if it passed and nobody else promoted one meanwhile.
+    Make a model champion, if it passed and nobody else promoted one meanwhile.
 
     Parameters
     ----------
@@ -166,7 +163,7 @@ def promote(
     candidate : Candidate
         The model.
     champion_file : Path
-        File that names the champion for everyone. It and its log stay as they are until `exsitu.registry.commit`.
+        File that names the champion; the log of promotions lies beside it.
     expected : Champion or None
         Champion read when the decision was made; None where there was none.
     verdict : Verdict, optional
@@ -175,24 +172,28 @@ def promote(
         Overrule what failed; needs a reason.
     reason : str, optional
         Why, for the log.
+    local : bool
+        Leave `champion_file` and its log as they are, and keep the promotion in this checkout until
+        `exsitu.registry.commit` writes it there.
 
     Returns
     -------
     Champion
-        The champion now; the one there was if the candidate was champion already.
+        The champion now; equal to `expected` if the candidate was champion already.
 
     Raises
     ------
     InputError
-        If the run or the model files are missing, or a champion file or log is not as it was written.
+        If the run or the model files are missing.
     PromotionError
         If the candidate was not evaluated or did not pass, its weights are not its card's, it is forced without a
         reason, or another model became champion since `expected` was read.
 
     Notes
     -----
-    An error before the line is in the log changes nothing but the candidate in the registry. After it the model is
-    champion, and the next promotion, or the same one again, lets the registry follow.
+    A crash between the registry and the file leaves the alias ahead of the file; promoting the same candidate again
+    writes the file. Nothing else can follow until then, so no promotion is lost. A crash between the file and the log
+    leaves the log behind; the next promotion adds the line it lacks.
     """
     verdict = Verdict(()) if verdict is None else verdict
     failed = _failures(candidate, verdict)
@@ -206,28 +207,33 @@ def promote(
     entry = _entry(tracking, candidate)
     client = connect(tracking, create=True)
     with promotion_lock(tracking):
-        place = Place.of(champion_file)
-        _finish(client, place)
-        held, alias = place.champion, aliased_champion(client, tracking.model_name)
-        again = held is not None and held.identity == entry.identity
-        if not again:
-            _require_expected(place, alias, expected, entry)
-        elif held is not None:  # in a fresh clone the file is right, and the registry has yet to learn of it
-            entry = replace(held, run_id=entry.run_id)
-        version = registered_version(client, entry, candidate.folder)
-        _nominate(client, entry.name, version, verdict)
-        entry = replace(entry, version=version)
-        if again and held is not None:
-            _point(client, entry, alias)
-            return held
+        place = Place.of(champion_file, local=local)
+        held, lacking = place.champion, place.lacking()
+        alias = aliased_champion(client, tracking.model_name)
+        if held is not None and _settled(held, alias, entry, local=local):
+            with _logged(place.target, lacking):
+                return held
+        _require_expected(place, alias, expected, entry)
+        known = held is not None and held.identity == entry.identity
+        if held is not None and known:  # a fresh clone: the file is right; elsewhere it learns the registry's version
+            entry = _replaced(entry, promoted=held.promoted, evaluation=held.evaluation)
+        elif local:
+            entry = _replaced(entry, promoted={**entry.promoted, OVER: place.fingerprint})
+        entry = _replaced(entry, version=registered_version(client, entry, candidate.folder))
+        _nominate(client, entry.name, entry.version, verdict)
         criteria = [criterion.as_dict() for criterion in verdict.criteria]
-        over = fingerprint(place.committed)
-        made = audit.entry_of(
-            "promote", held, entry, over=over, reason=reason, forced=bool(failed), criteria=criteria
-        )  # fmt: skip
-        audit.append(local_log(champion_file), [made])
-        _follow(client, made)
-    return entry
+        made = [] if known else [
+            audit.entry_of("promote", held, entry, reason=reason, forced=bool(failed), criteria=criteria)
+        ]  # fmt: skip
+        crowned = _crown(client, entry, None if known and local else place.target, alias, [*lacking, *made])
+    if known and local:
+        log.info("%s is the champion of %s; the registry here has it as version %s", crowned.variant, champion_file,
+                 crowned.version)  # fmt: skip
+        return held or crowned
+    if known:
+        log.warning("%s was champion in %s but not in the registry: both say version %s now", crowned.variant,
+                    champion_file, crowned.version)  # fmt: skip
+    return crowned
 
 
 def restore(
@@ -237,9 +243,10 @@ def restore(
     champion_file: Path = CHAMPION_FILE,
     folders: Sequence[Path],
     reason: str | None = None,
+    local: bool = False,
 ) -> Champion:
     """
-    Make a version champion of this checkout again that was champion before; no criterion is asked.
+    Make a version champion again that was champion before; no criterion is asked.
 
     Parameters
     ----------
@@ -248,11 +255,13 @@ def restore(
     version : str
         Number in the registry.
     champion_file : Path
-        As of `promote`.
+        File that names the champion; the log of promotions lies beside it.
     folders : sequence of Path
         Folders where its weights may lie, tried before its run's artefacts.
     reason : str, optional
         Why, for the log.
+    local : bool
+        As of `promote`.
 
     Returns
     -------
@@ -270,45 +279,40 @@ def restore(
     """
     client = connect(tracking, create=False)
     with promotion_lock(tracking):
-        place = Place.of(champion_file)
-        _finish(client, place)
         entry = past_champion(client, tracking.model_name, version)
         weights = find_weights(entry, folders, tracking)
         if weights not in folders:
             shutil.rmtree(weights.parent, ignore_errors=True)  # a copy fetched from MLflow: it can be had
-        held, alias = place.champion, aliased_champion(client, tracking.model_name)
-        if held is not None and held.identity == entry.identity:
-            _point(client, entry, alias)
-            return held
+        place = Place.of(champion_file, local=local)
+        held, lacking = place.champion, place.lacking()
+        alias = aliased_champion(client, tracking.model_name)
+        if held is not None and _settled(held, alias, entry, local=local):
+            with _logged(place.target, lacking):
+                return held
         _require_expected(place, alias, held, entry)
-        made = audit.entry_of("rollback", held, entry, over=fingerprint(place.committed), reason=reason)
-        audit.append(local_log(champion_file), [made])
-        _follow(client, made)
-    return entry
+        promoted = {name: told for name, told in entry.promoted.items() if name != OVER}
+        entry = _replaced(entry, promoted={**promoted, OVER: place.fingerprint} if local else promoted)
+        made = audit.entry_of("rollback", held, entry, reason=reason)
+        return _crown(client, entry, place.target, alias, [*lacking, made])
 
 
-def recover(tracking: Tracking, champion_file: Path = CHAMPION_FILE) -> None:
-    """
-    Let the registry follow a promotion of this checkout that was cut off after its line was in the log.
+@contextmanager
+def _logged(champion_file: Path, entries: list[audit.Entry]) -> Iterator[None]:
+    if not entries:
+        yield
+        return
+    with audit.added(audit.log_file(champion_file), entries):
+        yield
 
-    Parameters
-    ----------
-    tracking : Tracking
-        Settings.
-    champion_file : Path
-        As of `promote`.
 
-    Raises
-    ------
-    InputError
-        If there is no tracking store, or a file is not as it was written.
-    PromotionError
-        If the registry lacks the version that the log names.
-    """
-    with promotion_lock(tracking):
-        place = Place.of(champion_file)
-        if place.entries:
-            _finish(connect(tracking, create=False), place)
+def _settled(held: Champion, alias: Champion | None, entry: Champion, *, local: bool) -> bool:
+    """Whether file and registry already agree that the candidate is champion; versions are each registry's own."""
+    agreed = alias is not None and held.identity == alias.identity == entry.identity
+    return agreed and alias is not None and (local or held.version == alias.version)
+
+
+def _replaced(entry: Champion, **changes: Any) -> Champion:
+    return Champion(**{**asdict(entry), **changes})
 
 
 def _failures(candidate: Candidate, verdict: Verdict) -> list[str]:
@@ -347,57 +351,43 @@ def _entry(tracking: Tracking, candidate: Candidate) -> Champion:
 
 
 def _require_expected(place: Place, alias: Champion | None, expected: Champion | None, entry: Champion) -> None:
-    """Compare before set: the files must say what the caller read, and the registry must not say another."""
-    held = place.champion
+    """Compare before set: the file must say what the caller read, and the registry must not say another."""
+    held, file = place.champion, place.file
     if held != expected:
         now = f"{held} is champion now" if held else "there is no champion now"
         was = f"{expected}" if expected else "none"
         raise PromotionError(f"{now}; when this promotion began it was {was}: compare again, then promote again")
-    if alias is not None and not place.names(alias) and alias.identity != entry.identity:
+    agreed = alias is None or place.names(alias)
+    if not agreed and alias is not None and alias.identity != entry.identity:
         raise PromotionError(
-            f"the registry says {alias} is champion now, {place.file} says {held or 'nothing'}: it was promoted in another "
-            f"checkout, or the file is of another branch. Promote it here too with `exsitu promote --run {alias.run_id}`, "
-            f"or take the alias {CHAMPION!r} off in MLflow if the file is right"
+            f"the registry says {alias} is champion now, {file} says {held or 'nothing'}: a promotion was cut off, or "
+            f"the file is of another branch. Finish it with `exsitu promote --run {alias.run_id}`, or take the alias "
+            f"{CHAMPION!r} off in MLflow if the file is right"
         )
 
 
-def _mark(entry: audit.Entry) -> str:
-    """Tag of a version in the registry that says that a line of the log was followed."""
-    return f"promotion/{entry.when}"
-
-
-def _finish(client: Client, place: Place) -> None:
-    """Follow the last line of this checkout's log, if that was cut off."""
-    if not place.entries:
-        return
-    last = place.entries[-1]
-    champion = last.champion
-    versions = client.search_model_versions(f"name = '{champion.name}'")
-    found = next((v for v in versions if str(v.version) == champion.version), None)
-    if found is None or found.tags.get("weights_sha256") != champion.weights_sha256:
-        log.warning("the registry has no version %s of %s, which was promoted here: it was removed, or is another "
-                    "registry", champion.version, champion.name)  # fmt: skip
-    elif _mark(last) not in found.tags:
-        log.info("finishing the promotion of %s, which was cut off", champion)
-        _follow(client, last)
-
-
-def _follow(client: Client, line: audit.Entry) -> None:
-    """Let the registry say what a line of the log says; any step may have been taken before."""
-    entry = line.champion
-    _point(client, entry, aliased_champion(client, entry.name))
-    told = json.dumps(asdict(line), ensure_ascii=False, allow_nan=False)
-    client.set_model_version_tag(entry.name, entry.version, _mark(line), told)
-
-
-def _point(client: Client, entry: Champion, alias: Champion | None) -> None:
-    """Move the alias of the champion, and the one of the champion before."""
+def _crown(
+    client: Client, entry: Champion, file: Path | None, alias: Champion | None, entries: list[audit.Entry]
+) -> Champion:
+    """Registry first, file and log last; if they cannot be written, the alias goes back to where it was."""
     name, version = entry.name, entry.version
-    if alias is not None and alias.version == version:
-        return
     client.set_model_version_tag(name, version, "promoted_over", alias.version if alias else "none")
     client.set_model_version_tag(name, version, "promoted_at_revision", entry.promoted["git_revision"])
     client.set_model_version_tag(name, version, "champion", json.dumps(asdict(entry), allow_nan=False))
-    if alias is not None:
-        client.set_registered_model_alias(name, PREVIOUS, alias.version)
+    for line in entries:
+        told = json.dumps(asdict(line), ensure_ascii=False, allow_nan=False)
+        client.set_model_version_tag(name, version, f"promotion/{line.when}", told)
     client.set_registered_model_alias(name, CHAMPION, version)
+    try:
+        if file is not None:
+            with _logged(file, entries):
+                write_json(file, asdict(entry))
+    except BaseException:
+        if alias is None:
+            client.delete_registered_model_alias(name, CHAMPION)
+        else:
+            client.set_registered_model_alias(name, CHAMPION, alias.version)
+        raise
+    if alias is not None and alias.version != version:
+        client.set_registered_model_alias(name, PREVIOUS, alias.version)
+    return entry

@@ -10,8 +10,7 @@ import pandas as pd
 from exsitu import tracking
 from exsitu.columns import nearest
 from exsitu.errors import SettingsError
-from exsitu.provenance import sha256_file, sha256_json, write_json
-from exsitu.publishing import publish_folder
+from exsitu.provenance import publish_folder, sha256_file, sha256_json, write_json
 from exsitu.settings import Settings
 from exsitu.stages.evaluate import read_evaluation
 from exsitu.stages.learning import (

@@ -15,7 +15,7 @@ from exsitu.evaluation import curves, figures, panels
 from exsitu.evaluation.calibration import reliability
 from exsitu.evaluation.metrics import scan_cuts
 from exsitu.pages import Block, Heading, Picture, Table, as_html, printed
-from exsitu.publishing import publish_file
+from exsitu.provenance import publish_file
 from exsitu.stages.compare import Comparison, numbers, verdict
 from exsitu.stages.contenders import Contender
 from exsitu.tracking import flat

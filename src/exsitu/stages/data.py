@@ -9,8 +9,7 @@ import pandas as pd
 from exsitu import gates
 from exsitu.errors import InputError
 from exsitu.parallel import Job, run_jobs
-from exsitu.provenance import write_json
-from exsitu.publishing import publish_folder
+from exsitu.provenance import publish_folder, write_json
 from exsitu.samples import passes_quality_cut
 from exsitu.settings import Galaxy, Mocks, Settings
 from exsitu.stages.data_record import RECORD, data_identity, is_current, record_of

@@ -10,8 +10,7 @@ import pandas as pd
 
 from exsitu import tracking
 from exsitu.evaluation.metrics import roc, selection_counts, shortfalls, summary
-from exsitu.provenance import read_record, sha256_file, write_json
-from exsitu.publishing import publish_folder
+from exsitu.provenance import publish_folder, read_record, sha256_file, write_json
 from exsitu.settings import Settings
 from exsitu.stages.kept_scores import SCORES
 from exsitu.stages.learning import parameters

@@ -18,8 +18,7 @@ from exsitu.mocks.check.labels import label_numbers
 from exsitu.mocks.check.reading import describe_survey, look_around, percent_in_common, survey_path, viewpoints_in
 from exsitu.mocks.galaxies import GALAXIES, GalaxyModel, galaxy_model
 from exsitu.mocks.particles import FIRST_SATELLITE, Particles
-from exsitu.provenance import read_record, write_json
-from exsitu.publishing import publish_file, publish_folder
+from exsitu.provenance import publish_file, publish_folder, read_record, write_json
 from exsitu.settings import Galaxy, Mocks, Settings
 from exsitu.surveys.mock_files import described_sun
 from exsitu.tables import iter_parquet

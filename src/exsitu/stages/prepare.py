@@ -13,8 +13,7 @@ from exsitu.draws import Draws
 from exsitu.labels.histories import accreted_from_particles
 from exsitu.mocks.uncertainties import photometric_errors
 from exsitu.phase_space import frame as solar_frame
-from exsitu.provenance import write_json
-from exsitu.publishing import publish_folder
+from exsitu.provenance import publish_folder, write_json
 from exsitu.samples import (
     ERRORS,
     IDENTITY,

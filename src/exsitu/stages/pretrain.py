@@ -4,8 +4,7 @@ from pathlib import Path
 
 from exsitu import tracking
 from exsitu.evaluation.metrics import summary
-from exsitu.provenance import sha256_file, write_json
-from exsitu.publishing import publish_folder
+from exsitu.provenance import publish_folder, sha256_file, write_json
 from exsitu.settings import Settings
 from exsitu.stages.learning import (
     Lesson,

@@ -145,10 +145,8 @@ def promote(
     """
     if force and not (reason or "").strip():
         raise PromotionError("a forced promotion needs a reason for the log; give --reason TEXT")
-    store = _store(settings, name)
-    if not dry_run:
-        registry.recover(store, champion_file)
     expected = registry.find_champion(champion_file)
+    store = _store(settings, name)
     folder, recipe = (model, _recipe(model)) if run_id is None else _fetch(settings, run_id)
     verdict = judge(settings, folder, recipe, champion=expected, samples=samples, models=models)
     title = f"candidate: {recipe['variant']}, S > {recipe['cut']:.2f}, " + (f"run {run_id}" if run_id else str(folder))
@@ -161,8 +159,9 @@ def promote(
         return Outcome(expected, verdict, title, promoted=False)
     crowned = registry.promote(
         store, candidate, champion_file=champion_file, expected=expected, verdict=verdict, force=force, reason=reason,
+        local=True,
     )  # fmt: skip
-    return Outcome(crowned, verdict, title, promoted=True, committed=registry.uncommitted(champion_file))
+    return Outcome(crowned, verdict, title, promoted=True, committed=_still_named(champion_file))
 
 
 def rollback(
@@ -206,10 +205,19 @@ def rollback(
         If its weights are nowhere.
     """
     found = registry.restore(
-        _store(settings, name), version, champion_file=champion_file, folders=models, reason=reason
+        _store(settings, name), version, champion_file=champion_file, folders=models, reason=reason, local=True
     )
     title = f"back to {found.name} version {found.version}"
-    return Outcome(found, Verdict(()), title, promoted=True, committed=registry.uncommitted(champion_file))
+    return Outcome(found, Verdict(()), title, promoted=True, committed=_still_named(champion_file))
+
+
+def _still_named(champion_file: Path) -> str | None:
+    """What the committed file says, where it does not name the champion of this checkout."""
+    if registry.champion_source(champion_file) == champion_file:
+        return None
+    if not champion_file.is_file():
+        return f"there is no {champion_file} yet"
+    return f"{champion_file} names {registry.read_named(champion_file)}"
 
 
 def _store(settings: Settings, name: str | None) -> Any:

@@ -11,7 +11,7 @@ from exsitu.catalog.manifest import current_release, next_version, release_folde
 from exsitu.catalog.release import ReleaseInputs, build_release
 from exsitu.columns import nearest
 from exsitu.errors import InputError, ReleaseError
-from exsitu.registry import read_champion, uncommitted
+from exsitu.registry import champion_source, read_champion
 from exsitu.settings import Settings, Survey
 from exsitu.stages.data_record import verified_digest
 from exsitu.stages.score import load_scorer
@@ -97,9 +97,9 @@ def release(
     """
     source, mock = _survey(settings, survey, path, data_release, table)
     champion = read_champion(champion_file)
-    if (others := uncommitted(champion_file)) is not None:
-        log.info("the champion is %s, promoted in this checkout; %s (`exsitu promote --commit` changes that)",
-                 champion, others)  # fmt: skip
+    if champion_source(champion_file) != champion_file:
+        log.info("the champion is %s, promoted in this checkout; %s does not name it (`exsitu promote --commit`)",
+                 champion, champion_file)  # fmt: skip
     inputs = ReleaseInputs(
         survey=survey,
         data_release=source.release,

@@ -8,8 +8,7 @@ from exsitu import tracking
 from exsitu.columns import nearest
 from exsitu.errors import SettingsError
 from exsitu.evaluation.metrics import best_cut, scan_cuts, summary
-from exsitu.provenance import sha256_file, write_json
-from exsitu.publishing import publish_folder
+from exsitu.provenance import publish_folder, sha256_file, write_json
 from exsitu.settings import Settings
 from exsitu.stages.kept_scores import keep_scores
 from exsitu.stages.learning import (

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from exsitu.columns import column
 from exsitu.errors import InputError
 from exsitu.labels.histories import refuse_mask
-from exsitu.publishing import publish_file
+from exsitu.provenance import publish_file
 from exsitu.surveys.missing import Replaced
 from exsitu.surveys.reader import UniqueIds, read_survey
 from exsitu.tables import describe, read_frames

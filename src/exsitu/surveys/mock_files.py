@@ -18,8 +18,7 @@ from exsitu.errors import InputError
 from exsitu.formats import recognise
 from exsitu.formats.parquet import parquet_parts
 from exsitu.phase_space import SolarFrame
-from exsitu.provenance import write_json
-from exsitu.publishing import publish_file
+from exsitu.provenance import publish_file, write_json
 from exsitu.table_formats import reading
 
 IDS = "accreted_particle_ids.npy"

@@ -23,8 +23,7 @@ from exsitu.mocks.particles import HEATED, Particles
 from exsitu.mocks.population.priors import R_SUN, draw_galaxy
 from exsitu.mocks.uncertainties import error_profile
 from exsitu.phase_space import PhaseSpace
-from exsitu.provenance import read_json, sha256_file, sha256_json, write_json
-from exsitu.publishing import publish_file, publish_folder
+from exsitu.provenance import publish_file, publish_folder, read_json, sha256_file, sha256_json, write_json
 from exsitu.tables import read_parquet
 
 log = logging.getLogger(__name__)
