@@ -66,6 +66,29 @@ class TableInfo:
     cautions: tuple[str, ...] = ()
     truncated: bool = False
 
+    def require_whole(self, advice: str = "ask the service again with a higher row limit, or in parts") -> "TableInfo":
+        """
+        Refuse a table that its service cut short.
+
+        Parameters
+        ----------
+        advice : str
+            What to do, as the end of the message.
+
+        Returns
+        -------
+        TableInfo
+            The table itself.
+
+        Raises
+        ------
+        InputError
+            If the file states that rows are missing.
+        """
+        if self.truncated:
+            raise InputError(f"{' '.join(self.cautions)} {advice[:1].upper()}{advice[1:]}")
+        return self
+
 
 def describe(path: Path, *, table: str | None = None) -> TableInfo:
     """
@@ -123,9 +146,10 @@ def read_frames(
     Raises
     ------
     InputError
-        If the file cannot be read, lacks a column (the message names the nearest), or has no rows.
+        If the file cannot be read, lacks a column (the message names the nearest), has no rows, or states that rows are
+        missing.
     """
-    return frames_of(describe(path), columns=columns, chunk_rows=chunk_rows)
+    return frames_of(describe(path).require_whole(), columns=columns, chunk_rows=chunk_rows)
 
 
 def frames_of(

@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 
 from exsitu.errors import InputError
+from exsitu.surveys.ananke import read_particle_ids
+from exsitu.surveys.crossmatch import read_neighbours
 from exsitu.surveys.spectroscopy import CANONICAL, best_observations, read_gaia_rave, read_rave
 from exsitu.tables import write_parquet
 
@@ -154,3 +156,16 @@ def test_the_ready_made_match_needs_its_columns(tmp_path):
         read_gaia_rave(path)
     with pytest.raises(InputError, match="no row with radial velocity"):
         read_gaia_rave(ready_made(tmp_path, r_quality=3))
+
+
+@pytest.mark.parametrize("read", [read_rave, read_gaia_rave, read_neighbours, read_particle_ids])
+def test_a_table_cut_short_by_its_service_is_refused_by_every_reader(read, tmp_path):
+    from astropy.io.votable import from_table, writeto
+    from astropy.io.votable.tree import Info
+    from astropy.table import Table
+
+    document = from_table(Table.from_pandas(observations()))
+    document.resources[0].infos.append(Info(name="QUERY_STATUS", value="OVERFLOW"))
+    writeto(document, str(tmp_path / "t.vot"))
+    with pytest.raises(InputError, match=r"QUERY_STATUS=OVERFLOW.* Ask the service again"):
+        read(tmp_path / "t.vot")

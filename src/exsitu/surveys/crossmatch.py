@@ -39,7 +39,7 @@ def read_neighbours(path: Path) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If a column is missing or the ids are no integers.
+        If a column is missing, the ids are no integers, or the file states that rows are missing.
     """
     describe(path)
     raw = pd.concat(read_frames(path, columns=[_ID, _OBSERVATION]), ignore_index=True)

@@ -85,7 +85,8 @@ def read_survey(
         parallaxes are known only when the last chunk has been read.
     """
     info = describe(path, table=table)
-    _refuse_truncated(info, allowed=allow_truncated)
+    if not allow_truncated:
+        info.require_whole("to use the rows that came, give --allow-truncated (allow_truncated=True)")
     refuse_other_release(info, release)
     names = dict.fromkeys(APOGEE_COLUMNS) if is_apogee(info) else registry_names(info, release)
     wanted = _wanted(info, names, columns, required, allow_missing_errors=allow_missing_errors)
@@ -99,13 +100,6 @@ def read_survey(
     given = list(columns) if columns is not None else [n for n in COLUMNS if n in {*wanted, *SKY}]
     full = _completed(info.path, raw, given, names, physical)
     return _checked(info.path, full, unique_ids=unique_ids, said=None if replaced is not None else physical.replaced)
-
-
-def _refuse_truncated(info: TableInfo, *, allowed: bool) -> None:
-    if info.truncated and not allowed:
-        raise InputError(
-            f"{' '.join(info.cautions)} To use the rows that came, give --allow-truncated (allow_truncated=True)"
-        )
 
 
 def _wanted(

@@ -58,9 +58,10 @@ def read_rave(path: Path, *, chunk_rows: int = 200_000) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If a column is missing or in a wrong unit, an observation comes twice, or nothing usable is left.
+        If a column is missing or in a wrong unit, an observation comes twice, the file states that rows are missing, or
+        nothing usable is left.
     """
-    info = describe(path)
+    info = describe(path).require_whole()
     names = {n: native for n, native in registry_names(info).items() if native is not None}
     archive = {name.lower(): name for name in info.columns}.get(_ARCHIVE_NAME)
     if archive is not None:
@@ -157,9 +158,9 @@ def read_gaia_rave(path: Path, *, chunk_rows: int = 200_000) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If a column is missing or nothing usable is left.
+        If a column is missing, the file states that rows are missing, or nothing usable is left.
     """
-    info = describe(path)
+    info = describe(path).require_whole()
     names = {name: name for name in (*_READY_MADE_GAIA, *_OPTIONAL_GAIA) if name in info.columns} | _READY_MADE
     for name in _READY_MADE_GAIA:
         if name not in names:
