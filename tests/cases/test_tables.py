@@ -109,7 +109,7 @@ ELSEWHERE = {"tables/30_hats_old_properties"}  # tests/test_partitions.py scores
 
 
 def read(path: Path) -> pd.DataFrame:
-    return pd.concat(read_frames(path, chunk_rows=700), ignore_index=True)
+    return pd.concat(frames_of(describe(path), chunk_rows=700), ignore_index=True)
 
 
 @cache
@@ -174,6 +174,8 @@ def test_an_overflow_is_stated(cases):
     info = describe(cases / "tables" / "04_overflow.vot")
     assert info.truncated
     assert "QUERY_STATUS=OVERFLOW" in info.cautions[0]
+    with pytest.raises(InputError, match=r"QUERY_STATUS=OVERFLOW.* Ask the service again"):
+        read_frames(cases / "tables" / "04_overflow.vot")
 
 
 @pytest.mark.parametrize("name", ["17c_second_table.fits", "22d_votable_second_table.vot"])
