@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from exsitu.errors import InputError
-from exsitu.tables import describe, read_frames
+from exsitu.tables import describe, frames_of
 
 FIELDS = '<FIELD name="source_id" datatype="long"/><FIELD name="ra" datatype="double" unit="deg"/>'
 ROWS = "<DATA><TABLEDATA><TR><TD>5</TD><TD>1.5</TD></TR><TR><TD/><TD/></TR></TABLEDATA></DATA>"
@@ -24,7 +24,7 @@ def vot(folder, inside, head=""):
 
 
 def read(path):
-    return pd.concat(read_frames(path), ignore_index=True)
+    return pd.concat(frames_of(describe(path)), ignore_index=True)
 
 
 @pytest.mark.parametrize("place", ["{info}{table}", "{table}{info}"])
