@@ -66,14 +66,14 @@ class TableInfo:
     cautions: tuple[str, ...] = ()
     truncated: bool = False
 
-    def require_whole(self, advice: str = "ask the service again with a higher row limit, or in parts") -> "TableInfo":
+    def require_whole(self, advice: str = "") -> "TableInfo":
         """
         Refuse a table that its service cut short.
 
         Parameters
         ----------
         advice : str
-            What to do, as the end of the message.
+            What else can be done than what the file's cautions say, as a sentence.
 
         Returns
         -------
@@ -86,7 +86,7 @@ class TableInfo:
             If the file states that rows are missing.
         """
         if self.truncated:
-            raise InputError(f"{' '.join(self.cautions)} {advice[:1].upper()}{advice[1:]}")
+            raise InputError(" ".join([*self.cautions, advice]).rstrip())
         return self
 
 

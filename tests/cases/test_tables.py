@@ -174,7 +174,7 @@ def test_an_overflow_is_stated(cases):
     info = describe(cases / "tables" / "04_overflow.vot")
     assert info.truncated
     assert "QUERY_STATUS=OVERFLOW" in info.cautions[0]
-    with pytest.raises(InputError, match=r"QUERY_STATUS=OVERFLOW.* Ask the service again"):
+    with pytest.raises(InputError, match=r"QUERY_STATUS=OVERFLOW.*ask for fewer rows"):
         read_frames(cases / "tables" / "04_overflow.vot")
 
 

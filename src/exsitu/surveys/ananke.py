@@ -14,7 +14,7 @@ from exsitu.labels.histories import refuse_mask
 from exsitu.provenance import publish_file
 from exsitu.surveys.missing import Replaced
 from exsitu.surveys.reader import UniqueIds, read_survey
-from exsitu.tables import describe, read_frames
+from exsitu.tables import read_frames
 
 _REQUIRED = ("parentid", "parallax_error", *(f"{kind}{axis}_true" for kind in "pv" for axis in "xyz"))
 _SINGLE = frozenset({"logg", "logteff"})
@@ -111,7 +111,6 @@ def _load_array(path: Path) -> NDArray[np.int64]:
 
 
 def _load_column(path: Path) -> NDArray[np.int64]:
-    describe(path)
     return np.concatenate([frame[_PARTICLES].to_numpy() for frame in read_frames(path, columns=[_PARTICLES])])
 
 

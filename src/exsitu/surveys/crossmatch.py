@@ -12,7 +12,7 @@ from exsitu.phase_space import unit_vector
 from exsitu.surveys.missing import Physical
 from exsitu.surveys.reader import typed
 from exsitu.surveys.spectroscopy import best_observations
-from exsitu.tables import describe, read_frames
+from exsitu.tables import read_frames
 
 Floats = NDArray[np.float64]
 
@@ -41,7 +41,6 @@ def read_neighbours(path: Path) -> pd.DataFrame:
     InputError
         If a column is missing, the ids are no integers, or the file states that rows are missing.
     """
-    describe(path)
     raw = pd.concat(read_frames(path, columns=[_ID, _OBSERVATION]), ignore_index=True)
     return pd.DataFrame(
         {name: typed(column(name), raw[name], 1.0, f"{path}: {name}", Physical()) for name in (_ID, _OBSERVATION)}

@@ -86,7 +86,7 @@ def read_survey(
     """
     info = describe(path, table=table)
     if not allow_truncated:
-        info.require_whole("to use the rows that came, give --allow-truncated (allow_truncated=True)")
+        info.require_whole("To use the rows that came, give --allow-truncated (allow_truncated=True)")
     refuse_other_release(info, release)
     names = dict.fromkeys(APOGEE_COLUMNS) if is_apogee(info) else registry_names(info, release)
     wanted = _wanted(info, names, columns, required, allow_missing_errors=allow_missing_errors)
